@@ -1,0 +1,1 @@
+"""The models and everything that runs them: torch, numpy, OpenCV; never Qt."""

@@ -1,0 +1,221 @@
+"""What goes down to an engine and what comes back: one frozen request, a stream of small events.
+
+Nothing here knows torch or Qt: the window and the engine share these words and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from core.errors import InputError
+from core.palette import Palette
+
+SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm")  # the first is the default
+MAX_SEED = 2**31 - 1
+
+
+class RequestError(InputError):
+    """A request that no engine could fulfil, or that this engine cannot."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A painted scene, frozen: arrays are copied and read-only.
+
+    labels: uint8 `[H, W]`, ids of `palette`. instances: int32 `[H, W]` or None.
+    Raises `RequestError` for another shape or type, or for an id that the palette does not have.
+    """
+
+    labels: np.ndarray
+    palette: Palette
+    instances: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 2 or self.labels.dtype != np.uint8 or self.labels.size == 0:
+            raise RequestError(
+                f"A label map is uint8 [H, W]; got {self.labels.dtype} {list(self.labels.shape)}."
+            )
+        highest = int(self.labels.max())
+        if highest >= len(self.palette):
+            raise RequestError(
+                f"The label map has the id {highest}, but palette {self.palette.name!r} ends at "
+                f"{len(self.palette) - 1}. Choose the palette that the map was painted with."
+            )
+        object.__setattr__(self, "labels", _frozen(self.labels))
+        if self.instances is not None:
+            if self.instances.shape != self.labels.shape:
+                raise RequestError("The instance map and the label map differ in size.")
+            object.__setattr__(self, "instances", _frozen(self.instances.astype(np.int32)))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        height, width = self.labels.shape
+        return height, width
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    copy = np.array(array, order="C")
+    copy.setflags(write=False)
+    return copy
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRequest:
+    """Everything that a picture depends on, beside the weights.
+
+    steps: number of denoising steps, or an official respacing such as `"10,10,20"` or `"ddim25"`.
+    guidance_scale: s of classifier-free guidance; 1 means off (one pass a step). A tuple holds one
+    value per step: that is what a `Result` carries when the scale was moved during the sample.
+    seed, count: picture i of `count` is the picture of seed + i, whatever the count.
+    size: (height, width) of the picture; None takes the layout's own, rounded to what the model can.
+    preview_every: a `Preview` of the predicted x0 after every so many steps; 0 for none.
+    """
+
+    layout: Layout
+    steps: int | str = 25
+    sampler: str = SAMPLER_NAMES[0]
+    guidance_scale: float | tuple[float, ...] = 1.5
+    seed: int = 0
+    count: int = 1
+    eta: float = 0.0
+    size: tuple[int, int] | None = None
+    preview_every: int = 1
+
+    def __post_init__(self) -> None:
+        checks = (
+            (
+                self.sampler in SAMPLER_NAMES,
+                f"sampler {self.sampler!r}",
+                " or ".join(SAMPLER_NAMES),
+            ),
+            (
+                isinstance(self.steps, str) or 1 <= self.steps <= 1000,
+                f"steps {self.steps}",
+                "1 to 1000",
+            ),
+            (0 <= self.seed <= MAX_SEED, f"seed {self.seed}", f"0 to {MAX_SEED}"),
+            (1 <= self.count <= 64, f"count {self.count}", "1 to 64"),
+            (0.0 <= self.eta <= 1.0, f"eta {self.eta}", "0 to 1"),
+            (
+                all(0 <= s <= 100 for s in self.scales),
+                f"guidance scale {self.guidance_scale}",
+                "0 to 100",
+            ),
+        )
+        for holds, got, wanted in checks:
+            if not holds:
+                raise RequestError(f"The {got} cannot be used; it must be {wanted}.")
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """The guidance scale as a tuple, of one value if it is the same for every step."""
+        given = self.guidance_scale
+        return given if isinstance(given, tuple) else (given,)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each picture."""
+        return tuple((self.seed + i) % (MAX_SEED + 1) for i in range(self.count))
+
+    def single(self, seed: int) -> SampleRequest:
+        """The request that makes the picture of `seed` alone."""
+        return replace(self, seed=seed, count=1)
+
+    def recipe(self, weights: str = "") -> dict:
+        """Plain data for a picture's metadata: all but the label map."""
+        height, width = self.size or self.layout.size
+        return {
+            "program": "SDM Studio",
+            "weights": weights,
+            "palette": self.layout.palette.name,
+            "sampler": self.sampler,
+            "steps": self.steps,
+            "guidance_scale": self.guidance_scale,
+            "eta": self.eta,
+            "seed": self.seed,
+            "width": width,
+            "height": height,
+        }
+
+
+# -- events, in the order in which a sample gives them --------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Started:
+    """The sample has begun and will take `steps` steps."""
+
+    request: SampleRequest
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """The predicted x0 after step `step` of `steps` (1-based): one uint8 `[H, W, 3]` per seed."""
+
+    images: tuple[np.ndarray, ...] = field(repr=False)
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """Step `step` of `steps` (1-based) is done and no preview was due."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One finished picture, uint8 `[H, W, 3]`, and the request that makes exactly it again."""
+
+    image: np.ndarray = field(repr=False)
+    request: SampleRequest
+    seconds: float
+    weights: str = ""  # name of the checkpoint
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The sample ended without a picture: a sentence for people, a traceback for `details`."""
+
+    message: str
+    details: str = ""
+
+
+Event = Started | Stepped | Preview | Result | Failed
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInfo:
+    """What an engine tells about the model it has open."""
+
+    name: str
+    palette: Palette
+    size: tuple[int, int]  # (height, width) the model was trained at
+    multiple: int  # sides of a picture are multiples of this
+    device: str  # "cpu", "cuda", "mps"
+    precision: str  # "float32", "bfloat16", "float16"
+    summary: str = ""  # one line about training, for tooltips
+
+
+class Engine(Protocol):
+    """Turns requests into events. Opened by path; the only seam between window and models."""
+
+    info: ModelInfo
+
+    def sample(
+        self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
+    ) -> Iterator[Event]:
+        """Sample `request`. Closing the iterator cancels, effective within one step.
+
+        guidance_scale, if given, is asked before every step and overrides the request's: the live
+        slider. It is called in the thread that iterates.
+        """
+        ...
