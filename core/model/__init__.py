@@ -1,0 +1,1 @@
+"""Networks and the specs that describe them."""

@@ -1,0 +1,110 @@
+"""What a network is made of, as frozen data that a checkpoint stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar
+
+from core.errors import InputError
+
+T = TypeVar("T")
+
+
+class SpecError(InputError):
+    """A stored model description does not describe a model of this program."""
+
+
+@dataclass(frozen=True)
+class AutoencoderSpec:
+    """The small image autoencoder of a latent checkpoint, 8x down in each direction."""
+
+    latent_channels: int = 4
+    quarter_width: int = 96  # channels at 1/4 of the picture's resolution
+    eighth_width: int = 160  # channels at 1/8
+    half_width: int = 32  # channels of the decoder at 1/2
+    blocks: int = 3  # residual blocks at 1/8 and at 1/4, encoder and decoder each
+
+    factor = 8  # picture pixels per latent pixel, in each direction (no field: the same for all)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The SDM U-Net. The first group carries the names of the official constructor."""
+
+    image_size: int = 256  # width of a training picture, in pixels of the picture
+    in_channels: int = 3  # of x: 3 in pixel space, the latent channels otherwise
+    model_channels: int = 256
+    out_channels: int = 6  # twice in_channels: prediction and variance interpolation
+    num_res_blocks: int = 2
+    attention_resolutions: tuple[int, ...] = (8, 16, 32)  # downsampling rates, not pixels
+    dropout: float = 0.0
+    channel_mult: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
+    conv_resample: bool = True  # only read where resblock_updown is off
+    num_classes: int = 151  # channels of y: labels, plus one for instance edges
+    num_heads: int = 1  # only read where num_head_channels is -1
+    num_head_channels: int = 64
+    use_scale_shift_norm: bool = True
+    resblock_updown: bool = True
+    use_new_attention_order: bool = False
+
+    aspect_ratio: float = 1.0  # width / height of a training picture
+    spade_hidden: int = 128  # channels between layout and gamma, beta
+    layout_resize: Literal["nearest", "area"] = "nearest"  # the papers' | label coverage
+    prediction: Literal["eps", "v", "x0"] = (
+        "eps"  # what the first half of the output channels means
+    )
+    autoencoder: AutoencoderSpec | None = None  # None: x is the picture itself
+
+    def __post_init__(self) -> None:
+        if self.out_channels != 2 * self.in_channels:
+            raise SpecError(
+                f"out_channels is {self.out_channels}; SDM learns the variance, so it must be twice "
+                f"in_channels ({self.in_channels})."
+            )
+        if self.prediction not in ("eps", "v", "x0"):
+            raise SpecError(f"The prediction type {self.prediction!r} is not eps, v or x0.")
+        if self.layout_resize not in ("nearest", "area"):
+            raise SpecError(f"layout_resize {self.layout_resize!r} is not nearest or area.")
+        if self.autoencoder and self.autoencoder.latent_channels != self.in_channels:
+            raise SpecError(
+                f"in_channels is {self.in_channels}, but the autoencoder has "
+                f"{self.autoencoder.latent_channels} latent channels."
+            )
+
+    @property
+    def factor(self) -> int:
+        """Picture pixels per pixel of x, in each direction."""
+        return self.autoencoder.factor if self.autoencoder else 1
+
+    @property
+    def multiple(self) -> int:
+        """Sides of a picture must be multiples of this many pixels."""
+        return self.factor * 2 ** (len(self.channel_mult) - 1)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) of the pictures it was trained on."""
+        return round(self.image_size / self.aspect_ratio), self.image_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ModelSpec:
+        """The inverse of `to_dict`. Raises `SpecError` for unknown fields."""
+        data = dict(data)
+        if data.get("autoencoder") is not None:
+            data["autoencoder"] = spec_from_dict(AutoencoderSpec, data["autoencoder"])
+        return spec_from_dict(cls, data)
+
+
+def spec_from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
+    """Build a frozen spec from JSON data: lists become tuples, unknown fields are refused."""
+    unknown = set(data) - {f.name for f in fields(cls)}
+    if unknown:
+        raise SpecError(
+            f"{cls.__name__} has no field {sorted(unknown)[0]!r}: the file is from a newer version."
+        )
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})

@@ -1,0 +1,218 @@
+"""The SDM denoising U-Net (arXiv 2207.00050, section 3.2).
+
+    forward(x, t, y) = decode(encode(x, t), embed_layout(y), t)
+
+The encoder sees the noisy image only, so both branches of classifier-free guidance share one pass of it.
+SPADE's gamma and beta depend on the layout only, so one `embed_layout` serves every step, seed and
+guidance scale. Both facts are exact. Parameter names are those of the official code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from core.model.blocks import ResBlock
+from core.model.layers import (
+    AttentionBlock,
+    Downsample,
+    GroupNorm,
+    Modulation,
+    SPADEGroupNorm,
+    Upsample,
+    resize_layout,
+    timestep_embedding,
+)
+from core.model.spec import ModelSpec
+
+# For each SPADE block of middle and decoder, in order: the modulations of its two norms.
+LayoutEmbedding = list[tuple[Modulation, Modulation]]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the encoder hands on: the innermost features and the skips."""
+
+    features: Tensor
+    skips: tuple[Tensor, ...]
+
+
+class Stage(nn.Sequential):
+    """Layers of one U-Net position: a residual block, maybe attention, maybe a change of resolution."""
+
+    def run(self, x: Tensor, emb: Tensor, embeddings: Iterator | None = None) -> Tensor:
+        for layer in self:
+            if isinstance(layer, ResBlock):
+                x = layer(x, emb, next(embeddings) if layer.is_spade else None)
+            else:
+                x = layer(x)
+        return x
+
+    def spade_blocks(self) -> list[ResBlock]:
+        """The blocks that read the layout."""
+        return [layer for layer in self if isinstance(layer, ResBlock) and layer.is_spade]
+
+
+class SDMUNet(nn.Module):
+    """Noisy x `[N, C, H, W]`, timesteps t `[N]` of 0..999 and layout y to `[N, 2C, H, W]`.
+
+    The first C output channels are the prediction (eps, v or x0, as the spec says), the others the
+    interpolation of the log-variance, -1..1. H and W must be multiples of 2 ** (levels - 1).
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        width = spec.model_channels
+        self.time_embed = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+        )
+        plain = GroupNorm
+        spade = partial(SPADEGroupNorm, num_classes=spec.num_classes, hidden=spec.spade_hidden)
+        skips = self._make_encoder(plain)
+        inner = width * spec.channel_mult[-1]
+        self.middle_block = Stage(
+            self._block(inner, inner, spade),
+            self._attention(inner),
+            self._block(inner, inner, spade),
+        )
+        self._make_decoder(spade, skips, inner)
+        self.out = nn.Sequential(
+            GroupNorm(width), nn.SiLU(), nn.Conv2d(width, spec.out_channels, 3, padding=1)
+        )
+        nn.init.zeros_(self.out[2].weight)
+        nn.init.zeros_(self.out[2].bias)
+
+    # -- construction -------------------------------------------------------------------------------
+
+    def _make_encoder(self, norm) -> list[int]:
+        """`input_blocks`; gives the channels of the skips."""
+        spec = self.spec
+        width, rate, last = spec.model_channels, 1, len(spec.channel_mult) - 1
+        stages = [Stage(nn.Conv2d(spec.in_channels, width, 3, padding=1))]
+        skips = [width]
+        for level, mult in enumerate(spec.channel_mult):
+            for _ in range(spec.num_res_blocks):
+                layers = [self._block(skips[-1], mult * spec.model_channels, norm)]
+                width = mult * spec.model_channels
+                stages.append(Stage(*layers, *self._attention_at(rate, width)))
+                skips.append(width)
+            if level != last:
+                stages.append(Stage(self._resample(width, norm, Downsample)))
+                skips.append(width)
+                rate *= 2
+        self.input_blocks = nn.ModuleList(stages)
+        return skips
+
+    def _make_decoder(self, norm, skips: list[int], width: int) -> None:
+        """`output_blocks`, each taking one skip."""
+        spec, skips = self.spec, list(skips)
+        stages = []
+        for level in reversed(range(len(spec.channel_mult))):
+            rate = 2**level
+            for i in range(spec.num_res_blocks + 1):
+                out = spec.channel_mult[level] * spec.model_channels
+                layers = [
+                    self._block(width + skips.pop(), out, norm),
+                    *self._attention_at(rate, out),
+                ]
+                width = out
+                if level and i == spec.num_res_blocks:
+                    layers.append(self._resample(width, norm, Upsample))
+                stages.append(Stage(*layers))
+        self.output_blocks = nn.ModuleList(stages)
+
+    def _block(self, channels: int, out_channels: int, norm, resample=None) -> ResBlock:
+        spec = self.spec
+        return ResBlock(
+            channels,
+            out_channels,
+            4 * spec.model_channels,
+            norm,
+            dropout=spec.dropout,
+            scale_shift=spec.use_scale_shift_norm,
+            resample=resample,
+        )
+
+    def _resample(self, channels: int, norm, kind) -> nn.Module:
+        if self.spec.resblock_updown:
+            return self._block(channels, channels, norm, resample=kind)
+        return kind(channels, conv=self.spec.conv_resample)
+
+    def _attention(self, channels: int) -> AttentionBlock:
+        spec = self.spec
+        per_head = spec.num_head_channels
+        heads = spec.num_heads if per_head == -1 else max(1, channels // per_head)
+        return AttentionBlock(channels, heads, spec.use_new_attention_order)
+
+    def _attention_at(self, rate: int, channels: int) -> list[AttentionBlock]:
+        return [self._attention(channels)] if rate in self.spec.attention_resolutions else []
+
+    # -- the three parts ------------------------------------------------------------------------------
+
+    def encode(self, x: Tensor, t: Tensor) -> Encoded:
+        """Everything that does not depend on the layout. x `[N, C, H, W]`, t `[N]`."""
+        emb = self.embed_time(t)
+        skips = []
+        h = x.to(self.dtype)
+        for stage in self.input_blocks:
+            h = stage.run(h, emb)
+            skips.append(h)
+        return Encoded(h, tuple(skips))
+
+    def embed_time(self, t: Tensor) -> Tensor:
+        """`[N, 4 * model_channels]` of timesteps `[N]`."""
+        return self.time_embed(timestep_embedding(t, self.spec.model_channels).to(self.dtype))
+
+    def embed_layout(self, y: Tensor, size: tuple[int, int] | None = None) -> LayoutEmbedding:
+        """gamma and beta of every SPADE norm for y `[N, num_classes, H', W']`.
+
+        `size` is the (height, width) of x; by default that of y divided by the spec's factor. N may be
+        1 for a layout that a whole batch shares.
+        """
+        height, width = size or (y.shape[-2] // self.spec.factor, y.shape[-1] // self.spec.factor)
+        embedding: LayoutEmbedding = []
+        scaled: dict[tuple[int, int], Tensor] = {}
+        for block, rate_in, rate_out in self._spade_sites():
+            pair = []
+            for norm, rate in zip(block.norms, (rate_in, rate_out), strict=True):
+                target = (height // rate, width // rate)
+                if target not in scaled:
+                    scaled[target] = resize_layout(y, target, self.spec.layout_resize).to(
+                        self.dtype
+                    )
+                pair.append(norm.modulation(scaled[target]))
+            embedding.append((pair[0], pair[1]))
+        return embedding
+
+    def decode(self, encoded: Encoded, embedding: LayoutEmbedding, t: Tensor) -> Tensor:
+        """Middle and decoder: `[N, 2C, H, W]`."""
+        emb, embeddings = self.embed_time(t), iter(embedding)
+        h = self.middle_block.run(encoded.features, emb, embeddings)
+        skips = list(encoded.skips)
+        for stage in self.output_blocks:
+            h = stage.run(torch.cat([h, skips.pop()], dim=1), emb, embeddings)
+        return self.out(h)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        return self.decode(self.encode(x, t), self.embed_layout(y, (x.shape[-2], x.shape[-1])), t)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return self.out[2].weight.dtype
+
+    def _spade_sites(self) -> Iterator[tuple[ResBlock, int, int]]:
+        """Each SPADE block with the downsampling rates at which its two norms work."""
+        levels = len(self.spec.channel_mult)
+        for block in self.middle_block.spade_blocks():
+            yield block, 2 ** (levels - 1), 2 ** (levels - 1)
+        per_level = self.spec.num_res_blocks + 1
+        for i, stage in enumerate(self.output_blocks):
+            rate = 2 ** (levels - 1 - i // per_level)
+            for block in stage.spade_blocks():
+                yield block, rate, rate // 2 if block.resample is not None else rate
