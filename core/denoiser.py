@@ -1,0 +1,85 @@
+"""The network, wrapped once: everything else sees denoise(x, t) and never an output channel.
+
+Prediction types, clipping and classifier-free guidance (SDM paper, section 3.4) live here and only here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from core.model.unet import LayoutEmbedding, SDMUNet
+from core.schedule import Prediction, Schedule
+
+
+class Denoiser:
+    """`(x, t) -> Prediction` for one layout, with guidance.
+
+    y: the layout, `[1 or N, num_classes, H, W]`, at the picture's resolution or already at that of x.
+    guidance_scale: s in eps(null) + s (eps(y) - eps(null)), or a callable that is asked before every
+    step: the live slider. s = 1 is one pass; so is s = 0, the null layout alone.
+    chunk: how many pictures go through the network at once, where they share a layout. Convolutions
+    round differently for different batch sizes; with chunk 1 a picture is the same to the bit in any batch.
+
+    Exact, not approximate: the encoder runs once for both branches because it never sees the layout, and
+    gamma and beta of either branch are computed once, because they do not depend on x or t.
+    """
+
+    def __init__(
+        self,
+        model: SDMUNet,
+        schedule: Schedule,
+        y: Tensor,
+        size: tuple[int, int],
+        guidance_scale: float | Callable[[], float] = 1.0,
+        chunk: int = 64,
+    ) -> None:
+        self.model, self.schedule, self.size = model, schedule, size
+        self.chunk = chunk if len(y) == 1 else len(y)
+        self.guidance_scale = guidance_scale
+        self._y = y
+        self._embeddings: dict[str, LayoutEmbedding] = {}
+        self.scales: list[float] = []  # what each step so far was guided with
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, t: int) -> Prediction:
+        """What is under the noise of x `[N, C, h, w]` at timestep t."""
+        scale = self.guidance_scale() if callable(self.guidance_scale) else self.guidance_scale
+        self.scales.append(scale)
+        outputs = [self.output(part, t, scale) for part in x.split(self.chunk)]
+        return self.predict(x, t, torch.cat(outputs))
+
+    def output(self, x: Tensor, t: int, scale: float) -> Tensor:
+        """The guided network output, float32 `[N, 2C, h, w]`.
+
+        Guidance acts on the prediction, the variance stays the conditional one, as in the official
+        code. It acts alike on eps, v and x0: for given x and t each is an affine function of the others.
+        """
+        timesteps = torch.full((x.shape[0],), t, device=x.device)
+        encoded = self.model.encode(x, timesteps)
+        if scale == 0:
+            return self.model.decode(encoded, self.embedding("null"), timesteps).float()
+        conditional = self.model.decode(encoded, self.embedding("layout"), timesteps).float()
+        if scale == 1:
+            return conditional
+        null = self.model.decode(encoded, self.embedding("null"), timesteps).float()
+        channels = x.shape[1]
+        guided = null[:, :channels] + scale * (conditional - null)[:, :channels]
+        return torch.cat([guided, conditional[:, channels:]], dim=1)
+
+    def predict(self, x: Tensor, t: int, output: Tensor) -> Prediction:
+        """eps, x0 and v from the output: the one place where the prediction type matters."""
+        raw, v = output.chunk(2, dim=1)
+        x0 = self.schedule.x0_from_output(self.model.spec.prediction, x, t, raw)
+        if self.model.spec.autoencoder is None:  # pixels have a range, latents have none
+            x0 = x0.clamp(-1, 1)
+        return Prediction(self.schedule.eps_from_x0(x, t, x0), x0, v)
+
+    def embedding(self, branch: str) -> LayoutEmbedding:
+        """gamma and beta for "layout" or "null", computed when first asked for."""
+        if branch not in self._embeddings:
+            y = self._y if branch == "layout" else torch.zeros_like(self._y[:1])
+            self._embeddings[branch] = self.model.embed_layout(y, self.size)
+        return self._embeddings[branch]
