@@ -1,0 +1,163 @@
+"""One safetensors file that knows what it is: weights, and a header that says how to use them.
+
+The header is JSON under the metadata key `sdm-studio`: spec, schedule, the whole palette, a summary of
+the training, and the licence. Opening a model needs its path and nothing else. Tensor names are those
+of the modules, behind `unet.` and `autoencoder.`. No pickle is ever read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core.errors import InputError
+from core.files import atomic_path
+from core.model.autoencoder import Autoencoder
+from core.model.spec import AutoencoderSpec, ModelSpec, SpecError, spec_from_dict
+from core.model.unet import SDMUNet
+from core.palette import Palette, PaletteError
+from core.schedule import ScheduleSpec
+
+HEADER_KEY = "sdm-studio"
+FORMAT = 1
+
+
+class CheckpointError(InputError):
+    """A checkpoint is missing, damaged, foreign or does not fit its own header."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The header of a checkpoint. `spec` is None for a file that holds an autoencoder alone."""
+
+    palette: Palette
+    spec: ModelSpec | None = None
+    schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
+    autoencoder: AutoencoderSpec | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    path: Path | None = None
+
+    # -- files --------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: str | Path) -> Checkpoint:
+        """Read the header. Raises `CheckpointError` with one sentence for anything else than a checkpoint."""
+        path = Path(path)
+        if not path.is_file():
+            raise CheckpointError(
+                f"There are no weights at {path}. Give the path of a .safetensors file."
+            )
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{path} is no complete safetensors file ({error}). It may be truncated: copy it again."
+            ) from error
+        if HEADER_KEY not in metadata:
+            raise CheckpointError(
+                f"{path} is a safetensors file, but none of SDM Studio: its header has no {HEADER_KEY!r} entry."
+            )
+        return cls._from_header(metadata[HEADER_KEY], path)
+
+    @classmethod
+    def _from_header(cls, text: str, path: Path) -> Checkpoint:
+        try:
+            data = json.loads(text)
+            if data["format"] != FORMAT:
+                raise CheckpointError(
+                    f"{path} has format {data['format']}, this program reads {FORMAT}. Update SDM Studio."
+                )
+            spec = data["spec"] and ModelSpec.from_dict(data["spec"])
+            alone = data["autoencoder"] and spec_from_dict(AutoencoderSpec, data["autoencoder"])
+            return cls(
+                palette=Palette.from_dict(data["palette"], where=str(path)),
+                spec=spec,
+                schedule=spec_from_dict(ScheduleSpec, data["schedule"]),
+                autoencoder=alone,
+                training=data["training"],
+                licence=data["licence"],
+                path=path,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, CheckpointError):
+                raise
+            known = isinstance(error, (SpecError, PaletteError))
+            detail = str(error) if known else f"{type(error).__name__}: {error}"
+            raise CheckpointError(f"The header of {path} cannot be used: {detail}") from error
+
+    def save(
+        self, path: str | Path, modules: Mapping[str, Mapping[str, Tensor]], dtype: torch.dtype
+    ) -> None:
+        """Write state dicts (`{"unet": …, "autoencoder": …}`) in `dtype` under this header, atomically.
+
+        Raises `CheckpointError` if the file cannot be written; an older file stays as it was.
+        """
+        tensors = {
+            f"{part}.{name}": value.detach().to("cpu", dtype).contiguous()
+            for part, state in modules.items()
+            for name, value in state.items()
+        }
+        try:
+            with atomic_path(Path(path)) as part:
+                save_file(tensors, part, {HEADER_KEY: json.dumps(self._header())})
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{path} could not be written: {error}.") from error
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "spec": self.spec and self.spec.to_dict(),
+            "schedule": asdict(self.schedule),
+            "autoencoder": self.autoencoder and asdict(self.autoencoder),
+            "palette": self.palette.to_dict(),
+            "training": dict(self.training),
+            "licence": self.licence,
+        }
+
+    # -- networks ------------------------------------------------------------------------------------
+
+    def load_unet(self) -> SDMUNet:
+        """The U-Net in float32, in eval mode. Raises `CheckpointError` if there is none or it does not fit."""
+        if self.spec is None:
+            raise CheckpointError(f"{self.path} holds an autoencoder alone, no diffusion model.")
+        return self._filled(SDMUNet, self.spec, "unet")
+
+    def load_autoencoder(self) -> Autoencoder | None:
+        """The autoencoder in float32, in eval mode; None for a model that works on pixels."""
+        spec = self.spec.autoencoder if self.spec else self.autoencoder
+        return self._filled(Autoencoder, spec, "autoencoder") if spec else None
+
+    def _filled(self, make: type[nn.Module], spec: Any, part: str) -> Any:
+        with torch.device("meta"):  # no time lost on random weights
+            module = make(spec)
+        state = {k: v.float() for k, v in self._tensors(part).items()}
+        wanted = {k: v.shape for k, v in module.state_dict().items()}
+        bad = [k for k in wanted if k not in state or state[k].shape != wanted[k]] + sorted(
+            state.keys() - wanted
+        )
+        if bad:
+            found = list(state[bad[0]].shape) if bad[0] in state else "missing"
+            raise CheckpointError(
+                f"{self.path} does not fit its own header: {part}.{bad[0]} is {found}, expected "
+                f"{list(wanted.get(bad[0], ())) or 'nothing'}. The file is damaged or was made by hand."
+            )
+        module.load_state_dict(state, assign=True)
+        return module.eval().requires_grad_(False)
+
+    def _tensors(self, part: str) -> dict[str, Tensor]:
+        try:
+            with safe_open(self.path, "pt") as file:
+                names = [k for k in file.keys() if k.startswith(f"{part}.")]
+                return {k.removeprefix(f"{part}."): file.get_tensor(k) for k in names}
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{self.path} cannot be read: {error}.") from error

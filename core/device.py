@@ -1,0 +1,42 @@
+"""Where to compute and in which precision, chosen from what the machine has."""
+
+from __future__ import annotations
+
+import torch
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The named device, or the best one present: CUDA, then MPS, then CPU."""
+    if name:
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def pick_precision(device: torch.device, name: str | None = None) -> torch.dtype:
+    """The named precision, or the fastest that is safe there.
+
+    bfloat16 on a CPU only if it multiplies bfloat16 in hardware (AVX512-BF16 or AMX): emulated, it is
+    slower than float32.
+    """
+    if name:
+        return PRECISIONS[name]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and cpu_has_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware."""
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, test, bool)() for test in tests)
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """ "float32", "bfloat16" or "float16"."""
+    return next(name for name, value in PRECISIONS.items() if value == dtype)

@@ -1,0 +1,179 @@
+"""`Engine.open(path)`, then `sample(request)`: the only place that composes the parts.
+
+A request goes down, events come up; between them stand the layout's encoding, the denoiser, a sampler's
+step, its path, and the decoder of a latent model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.checkpoint import Checkpoint
+from core.denoiser import Denoiser
+from core.device import pick_device, pick_precision, precision_name
+from core.labelmap import nearest_resize
+from core.model.autoencoder import Autoencoder
+from core.model.unet import SDMUNet
+from core.onehot import one_hot
+from core.pixels import to_pixels
+from core.request import (
+    Event,
+    Layout,
+    ModelInfo,
+    Preview,
+    RequestError,
+    Result,
+    SampleRequest,
+    Started,
+    Stepped,
+)
+from core.sampling import SAMPLERS, Moment, SeedNoise, descend, sample
+
+MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
+
+
+class Engine:
+    """A checkpoint, opened on a device and ready to sample. See `core.request.Engine`.
+
+    Use it from one thread at a time: it has one network.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+        self.checkpoint, self.device, self.dtype = checkpoint, device, dtype
+        self.schedule = checkpoint.schedule.build()
+        self.unet: SDMUNet = self._placed(checkpoint.load_unet())
+        autoencoder = checkpoint.load_autoencoder()
+        self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
+        # One picture at a time costs a CPU nothing and makes it independent of its batch to the bit.
+        self.chunk = 1 if device.type == "cpu" else 64
+        self.info = _info(checkpoint, device, dtype)
+
+    @classmethod
+    def open(
+        cls, path: str | Path, device: str | None = None, precision: str | None = None
+    ) -> Engine:
+        """Open a checkpoint; device and precision are chosen from what the machine has if not given.
+
+        Raises `CheckpointError` with one sentence if the file is no checkpoint of ours.
+        """
+        where = pick_device(device)
+        return cls(Checkpoint.open(path), where, pick_precision(where, precision))
+
+    def _placed(self, module):
+        return module.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+
+    # -- sampling ---------------------------------------------------------------------------------
+
+    def sample(
+        self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
+    ) -> Iterator[Event]:
+        """Yield `Started`, then `Stepped` or `Preview` for each step, then one `Result` a picture.
+
+        Raises `RequestError` before the first event if this model cannot fulfil the request.
+        """
+        self.check(request)
+        return self._events(request, guidance_scale or _scales_of(request))
+
+    def check(self, request: SampleRequest) -> None:
+        """Raise `RequestError` if the palette is another or the picture is too large."""
+        mine, given = self.checkpoint.palette, request.layout.palette
+        if [c.name for c in given.classes] != [c.name for c in mine.classes]:
+            raise RequestError(
+                f"The layout is painted in palette {given.name!r}, but {self.info.name} was trained on "
+                f"{mine.name!r}. Choose other weights, or paint in that palette."
+            )
+        height, width = self.picture_size(request)
+        if height * width > MAX_PIXELS:
+            raise RequestError(
+                f"A picture of {width}x{height} is too large; up to 4096x4096 can be made."
+            )
+
+    def picture_size(self, request: SampleRequest) -> tuple[int, int]:
+        """(height, width) asked for, rounded to what the network can do."""
+        multiple = self.info.multiple
+        height, width = (
+            max(1, round(v / multiple)) * multiple for v in request.size or request.layout.size
+        )
+        return height, width
+
+    @torch.inference_mode()
+    def _events(self, request: SampleRequest, scales: Callable[[], float]) -> Iterator[Event]:
+        started = time.perf_counter()
+        height, width = self.picture_size(request)
+        size = height // self.unet.spec.factor, width // self.unet.spec.factor
+        path = descend(self.schedule, request.steps)
+        steps = len(path) - 1
+        yield Started(request, steps)
+        y = self.encode_layout(request.layout, (height, width))
+        denoise = Denoiser(self.unet, self.schedule, y, size, scales, self.chunk)
+        noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *size), self.device)
+        step = SAMPLERS[request.sampler](self.schedule, request.eta)
+        moments = sample(denoise, step, path, noise(), noise, self.schedule)
+        for number, moment in enumerate(moments, start=1):
+            yield self._progress(request, moment, number, steps)
+        pictures = self.decode(moment.x)
+        seconds = time.perf_counter() - started
+        request = replace(request, guidance_scale=_compact(denoise.scales))
+        for seed, picture in zip(request.seeds, pictures, strict=True):
+            yield Result(picture, request.single(seed), seconds, self.info.name)
+
+    def _progress(self, request: SampleRequest, moment: Moment, number: int, steps: int) -> Event:
+        every = request.preview_every
+        if not every or number % every or number == steps:
+            return Stepped(number, steps)
+        return Preview(tuple(self.decode(moment.prediction.x0)), number, steps)
+
+    # -- the ends ---------------------------------------------------------------------------------
+
+    def encode_layout(self, layout: Layout, size: tuple[int, int]) -> Tensor:
+        """y `[1, num_classes, H, W]` of a layout at the picture's size."""
+        palette = layout.palette
+        labels = torch.from_numpy(nearest_resize(layout.labels, size))[None].to(self.device)
+        if not palette.instance_edges:
+            return one_hot(labels, len(palette))
+        instances = layout.instances
+        if instances is None:  # each label is one instance: edges are where labels meet
+            instances = layout.labels
+        resized = torch.from_numpy(nearest_resize(instances, size).astype(np.int32))[None]
+        return one_hot(labels, len(palette), resized.to(self.device))
+
+    def decode(self, x: Tensor) -> np.ndarray:
+        """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0."""
+        if self.autoencoder is None:
+            return to_pixels(x)
+        parts = x.to(self.dtype).split(self.chunk)
+        return np.concatenate([to_pixels(self.autoencoder.decode(part)) for part in parts])
+
+
+def _info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> ModelInfo:
+    spec, path = checkpoint.spec, checkpoint.path
+    training = checkpoint.training
+    summary = (
+        f"{training.get('step', '?')} steps on {training.get('device', '?')}" if training else ""
+    )
+    return ModelInfo(
+        name=path.stem if path else "model",
+        palette=checkpoint.palette,
+        size=spec.picture_size,
+        multiple=spec.multiple,
+        device=device.type,
+        precision=precision_name(dtype),
+        summary=summary,
+    )
+
+
+def _scales_of(request: SampleRequest) -> Callable[[], float]:
+    """The request's guidance scales, one a step; the last one goes on if there are too few."""
+    scales = list(request.scales)
+    return lambda: scales.pop(0) if len(scales) > 1 else scales[0]
+
+
+def _compact(scales: list[float]) -> float | tuple[float, ...]:
+    return scales[0] if len(set(scales)) == 1 else tuple(scales)

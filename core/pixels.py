@@ -1,0 +1,13 @@
+"""Between the networks' pictures and those that people see."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def to_pixels(images: Tensor) -> np.ndarray:
+    """Pictures `[N, 3, H, W]` in [-1, 1] as uint8 `[N, H, W, 3]`, clipped."""
+    scaled = images.float().clamp(-1, 1).add(1).mul(127.5).round()
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().contiguous().numpy()

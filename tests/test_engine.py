@@ -1,0 +1,150 @@
+"""From request to pictures, in pixel space and in latents, through the same code."""
+
+import numpy as np
+import pytest
+
+from core.engine import Engine
+from core.request import (
+    Layout,
+    Preview,
+    RequestError,
+    Result,
+    SampleRequest,
+    Started,
+    Stepped,
+)
+
+
+@pytest.fixture(params=[False, True], ids=["pixels", "latents"])
+def engine(request, make_checkpoint):
+    """A tiny engine of either kind, in float32."""
+    return Engine.open(make_checkpoint(latent=request.param), device="cpu", precision="float32")
+
+
+@pytest.fixture
+def layout(palette):
+    """Sky over ground, 64x64."""
+    labels = np.zeros((64, 64), np.uint8)
+    labels[:30] = 1
+    return Layout(labels, palette)
+
+
+def results(engine, request, **options):
+    return [e for e in engine.sample(request, **options) if isinstance(e, Result)]
+
+
+def test_a_sample_tells_its_story_in_order(engine, layout):
+    """Started, one event a step, one result; previews where they are due, none for the last step."""
+    events = list(engine.sample(SampleRequest(layout, steps=5, preview_every=2)))
+    assert [type(e) for e in events] == [Started, Stepped, Preview, Stepped, Preview, Stepped, Result]
+    assert [e.step for e in events[1:-1]] == [1, 2, 3, 4, 5] and events[0].steps == 5
+    assert events[-1].image.shape == (64, 64, 3) and events[-1].image.dtype == np.uint8
+    assert events[2].images[0].shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpmpp_2m"])
+def test_a_picture_depends_on_its_seed_and_not_on_its_batch(engine, layout, sampler):
+    """The picture of seed 5 is the same alone and as the third of a batch, bit for bit."""
+    request = SampleRequest(layout, steps=3, sampler=sampler, seed=3, count=3)
+    batch = results(engine, request)
+    assert [r.request.seed for r in batch] == [3, 4, 5]
+    [alone] = results(engine, batch[2].request)
+    assert np.array_equal(alone.image, batch[2].image)
+    assert not np.array_equal(batch[0].image, batch[1].image)
+
+
+def test_a_moving_slider_can_be_played_again(engine, layout):
+    """The result's request holds the scale of every step and makes the same picture."""
+    scales = iter([1.0, 2.0, 5.0])
+    [moved] = results(engine, SampleRequest(layout, steps=3), guidance_scale=lambda: next(scales))
+    assert moved.request.guidance_scale == (1.0, 2.0, 5.0)
+    [again] = results(engine, moved.request)
+    [fixed] = results(engine, SampleRequest(layout, steps=3, guidance_scale=1.0))
+    assert np.array_equal(again.image, moved.image)
+    assert not np.array_equal(fixed.image, moved.image)
+
+
+def test_closing_the_stream_cancels_within_one_step(engine, layout):
+    """After close no step is computed."""
+    calls = []
+    encode = engine.unet.encode
+    engine.unet.encode = lambda *a: calls.append(1) or encode(*a)
+    events = engine.sample(SampleRequest(layout, steps=50))
+    next(events), next(events)
+    events.close()
+    assert len(calls) == 1
+
+
+def test_the_layout_decides_the_picture(engine, layout, palette):
+    """The same seed under another layout is another picture."""
+    other = Layout(np.full((64, 64), 2, np.uint8), palette)
+    [a], [b] = (results(engine, SampleRequest(part, steps=2)) for part in (layout, other))
+    assert not np.array_equal(a.image, b.image)
+
+
+@pytest.mark.parametrize("size, expected", [(None, (64, 64)), ((40, 90), None), ((16, 33), None)])
+def test_any_size_is_rounded_to_what_the_network_can(engine, layout, size, expected):
+    """Sides become the nearest multiple; a layout of the right size is left alone."""
+    [made] = results(engine, SampleRequest(layout, steps=1, size=size))
+    multiple = engine.info.multiple
+    wanted = expected or tuple(max(1, round(v / multiple)) * multiple for v in size)
+    assert made.image.shape[:2] == wanted
+
+
+def test_a_layout_of_another_palette_is_refused(engine, layout):
+    """The sentence names both palettes, before any event."""
+    from core.palette import Palette
+
+    foreign = Layout(layout.labels, Palette.load("landscape"))
+    with pytest.raises(RequestError, match="'landscape'.*'tiny'"):
+        engine.sample(SampleRequest(foreign))
+
+
+def test_a_picture_too_large_is_refused(engine, layout):
+    """Nothing is allocated for it."""
+    with pytest.raises(RequestError, match="too large"):
+        engine.sample(SampleRequest(layout, size=(10_000, 10_000)))
+
+
+def test_the_model_tells_about_itself(engine):
+    """Name, palette, size, device and precision are there for the window."""
+    info = engine.info
+    assert (info.name, info.palette.name, info.device, info.precision) == ("tiny", "tiny", "cpu", "float32")
+    assert info.size in ((16, 16), (64, 64)) and info.size[0] % info.multiple == 0
+
+
+def test_bfloat16_is_close_to_float32(make_checkpoint, layout):
+    """The fast precision shows the same picture."""
+    path = make_checkpoint(latent=True)
+    request = SampleRequest(layout, steps=2, guidance_scale=1.0)
+    exact, fast = (
+        results(Engine.open(path, "cpu", precision), request)[0].image.astype(int)
+        for precision in ("float32", "bfloat16")
+    )
+    assert np.abs(exact - fast).mean() < 4
+
+
+@pytest.mark.parametrize("fields, says", [
+    (dict(sampler="euler"), "'euler'"), (dict(steps=0), "steps 0"), (dict(seed=-1), "seed -1"),
+    (dict(guidance_scale=-2.0), "-2.0"), (dict(count=0), "count 0"), (dict(eta=2.0), "eta 2.0"),
+])
+def test_a_request_that_makes_no_sense_is_refused(layout, fields, says):
+    """The value and what it may be are named."""
+    with pytest.raises(RequestError, match=says):
+        SampleRequest(layout, **fields)
+
+
+def test_a_layout_is_frozen(palette):
+    """It keeps its own copy, and nobody can write to it."""
+    labels = np.zeros((4, 4), np.uint8)
+    layout = Layout(labels, palette)
+    labels[:] = 2
+    assert layout.labels.max() == 0
+    with pytest.raises(ValueError, match="read-only"):
+        layout.labels[0] = 1
+
+
+def test_an_id_beyond_the_palette_is_named(palette):
+    """The id, the palette and its end are in the sentence."""
+    with pytest.raises(RequestError, match="id 9.*'tiny' ends at 2"):
+        Layout(np.full((4, 4), 9, np.uint8), palette)
