@@ -1,0 +1,292 @@
+"""Pairs of photo and label map: finding them, checking them, and a deterministic order to learn them in.
+
+A data folder holds `images/` and `labels/` (and `instances/` where the palette has instances) with
+matching names. Quirks of a dataset are entries of its Palette, never an `if` here.
+
+Every sample of a run has a seed that follows from the run's seed and the sample's place in the run. So
+step k sees the same pictures, crops and noise whether the run was resumed or not, and on however many
+processes it is spread.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from core.errors import InputError
+from core.palette import Palette
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+class DatasetError(InputError):
+    """A data folder or one of its pairs cannot be used."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Files of one photo: label map always, instance map where the folder has one."""
+
+    name: str
+    image: Path
+    labels: Path
+    instances: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One pair in memory: image uint8 `[H, W, 3]`, labels uint8 `[H, W]`, instances int32 or None."""
+
+    image: np.ndarray
+    labels: np.ndarray
+    instances: np.ndarray | None = None
+
+
+def find_pairs(root: str | Path) -> tuple[list[Pair], list[str]]:
+    """Pairs under `root`, by name, and a sentence for each photo or label map without a partner.
+
+    Raises `DatasetError` if there is no images/ or labels/ folder, or no pair at all.
+    """
+    root = Path(root)
+    images, labels, instances = (
+        _files_by_name(root / part) for part in ("images", "labels", "instances")
+    )
+    for part, found in (("images", images), ("labels", labels)):
+        if not found:
+            raise DatasetError(
+                f"{root / part} has no pictures. A data folder needs images/ and labels/."
+            )
+    problems = [
+        f"{images[n]} has no label map in {root / 'labels'}."
+        for n in sorted(images - labels.keys())
+    ]
+    problems += [
+        f"{labels[n]} has no photo in {root / 'images'}." for n in sorted(labels - images.keys())
+    ]
+    names = sorted(images.keys() & labels.keys())
+    if not names:
+        raise DatasetError(f"In {root} no name under images/ has a partner under labels/.")
+    return [Pair(n, images[n], labels[n], instances.get(n)) for n in names], problems
+
+
+class _Names(dict):
+    def __sub__(self, other):
+        return self.keys() - other
+
+
+def _files_by_name(folder: Path) -> _Names:
+    if not folder.is_dir():
+        return _Names()
+    return _Names(
+        (p.stem, p) for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES
+    )
+
+
+def read_pair(pair: Pair, palette: Palette) -> Sample:
+    """Read and check one pair. Raises `DatasetError` naming the file and what is wrong with it."""
+    image = _read(pair.image, cv2.IMREAD_COLOR)[..., ::-1]
+    raw = _read(pair.labels, cv2.IMREAD_UNCHANGED, indexed=True)
+    if raw.shape != image.shape[:2]:
+        raise DatasetError(
+            f"{pair.labels} is {_size(raw)}, but its photo {pair.image.name} is {_size(image)}. "
+            "Both must have the same size."
+        )
+    ids = palette.raw_to_id[raw]
+    if ids.min() < 0:
+        raise DatasetError(
+            f"{pair.labels} has the value {int(raw[ids < 0].min())}, which is no id of palette "
+            f"{palette.name!r}."
+        )
+    instances = None
+    if palette.instance_edges and pair.instances:
+        instances = _read(pair.instances, cv2.IMREAD_UNCHANGED, indexed=True).astype(np.int32)
+    return Sample(np.ascontiguousarray(image), ids.astype(np.uint8), instances)
+
+
+def _read(path: Path, flags: int, indexed: bool = False) -> np.ndarray:
+    try:
+        pixels = (
+            _read_indexed(path) if indexed else cv2.imdecode(np.fromfile(path, np.uint8), flags)
+        )
+    except (OSError, ValueError, cv2.error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}.") from error
+    if pixels is None:
+        raise DatasetError(f"{path} is not a picture, or it is damaged.")
+    return pixels
+
+
+def _read_indexed(path: Path) -> np.ndarray:
+    """Values of a label PNG: palette indices stay indices (OpenCV would turn them into colours)."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        values = np.array(picture)
+    if values.ndim != 2:
+        raise ValueError("a label map has one channel, this has colours")
+    return values
+
+
+def _size(array: np.ndarray) -> str:
+    return f"{array.shape[1]}x{array.shape[0]}"
+
+
+def check_pairs(
+    pairs: list[Pair], palette: Palette, progress: Callable[[Iterator], Iterator] = iter
+) -> tuple[list[Pair], list[str]]:
+    """Read every pair once: those that can be used, and a sentence for each of the others."""
+
+    def problem(pair: Pair) -> str | None:
+        try:
+            read_pair(pair, palette)
+        except DatasetError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        problems = list(progress(pool.map(problem, pairs)))
+    good = [pair for pair, bad in zip(pairs, problems, strict=True) if bad is None]
+    return good, [bad for bad in problems if bad]
+
+
+class PairDataset(Dataset):
+    """Pairs as training samples. An item is asked for by `(index, seed)`.
+
+    The seed decides crop and mirroring. Gives `image` float32 `[3, S, S]` in [-1, 1], `labels` uint8
+    `[S, S]`, `instances` int32 `[S, S]` (zeros if there are none), and `seed`.
+    Photos are scaled so that the shorter side is `scale` (None: left alone) and cropped to `size`.
+    """
+
+    def __init__(
+        self,
+        pairs: list[Pair],
+        palette: Palette,
+        size: tuple[int, int],
+        scale: int | None = None,
+        cache_bytes: int = 0,
+    ) -> None:
+        self.pairs, self.palette, self.size, self.scale = pairs, palette, size, scale
+        self._room = cache_bytes
+        self._cache: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor | int]:
+        index, seed = item
+        rng = np.random.default_rng(seed)
+        sample = _crop(self.sample(index), self.size, rng)
+        return to_tensors(mirror(sample, self.palette) if rng.random() < 0.5 else sample, seed)
+
+    def sample(self, index: int) -> Sample:
+        """The whole pair, scaled, from memory if there is room for it."""
+        if index in self._cache:
+            return self._cache[index]
+        sample = _scaled(read_pair(self.pairs[index], self.palette), self.scale, self.size)
+        cost = sample.image.nbytes + sample.labels.nbytes
+        if cost <= self._room:
+            self._room -= cost
+            self._cache[index] = sample
+        return sample
+
+
+def _scaled(sample: Sample, scale: int | None, size: tuple[int, int]) -> Sample:
+    """Shorter side to `scale`, or up to what a crop of `size` needs."""
+    height, width = sample.labels.shape
+    factor = (scale / min(height, width)) if scale else 1.0
+    factor = max(factor, size[0] / height, size[1] / width)
+    if factor == 1.0:
+        return sample
+    target = (max(size[1], round(width * factor)), max(size[0], round(height * factor)))
+    shrink = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    nearest = [
+        None if a is None else cv2.resize(a, target, interpolation=cv2.INTER_NEAREST_EXACT)
+        for a in (sample.labels, sample.instances)
+    ]
+    return Sample(cv2.resize(sample.image, target, interpolation=shrink), *nearest)
+
+
+def _crop(sample: Sample, size: tuple[int, int], rng: np.random.Generator) -> Sample:
+    height, width = sample.labels.shape
+    top = int(rng.integers(height - size[0] + 1))
+    left = int(rng.integers(width - size[1] + 1))
+    window = np.s_[top : top + size[0], left : left + size[1]]
+    instances = None if sample.instances is None else sample.instances[window]
+    return Sample(sample.image[window], sample.labels[window], instances)
+
+
+def mirror(sample: Sample, palette: Palette) -> Sample:
+    """Left becomes right, in the picture and in the names (a left eye becomes a right eye)."""
+    instances = None if sample.instances is None else sample.instances[:, ::-1]
+    return Sample(sample.image[:, ::-1], palette.flip_ids[sample.labels[:, ::-1]], instances)
+
+
+def to_tensors(sample: Sample, seed: int = 0) -> dict[str, Tensor | int]:
+    """The sample as training reads it; see `PairDataset`."""
+    image = torch.from_numpy(np.ascontiguousarray(sample.image)).permute(2, 0, 1).float()
+    labels = torch.from_numpy(np.ascontiguousarray(sample.labels))
+    has = sample.instances is not None
+    instances = (
+        torch.from_numpy(np.ascontiguousarray(sample.instances))
+        if has
+        else torch.zeros_like(labels)
+    )
+    return {
+        "image": image / 127.5 - 1,
+        "labels": labels,
+        "instances": instances.int(),
+        "seed": seed,
+    }
+
+
+def sample_seed(seed: int, place: int) -> int:
+    """The seed of the sample at `place` in a run: 63 bits that depend on both and on nothing else."""
+    return int(
+        np.random.SeedSequence([seed, place]).generate_state(2, np.uint32).view(np.uint64)[0] >> 1
+    )
+
+
+class StepSampler(Sampler):
+    """Batches of `(index, seed)`, one for each step from `first_step` to `last_step`.
+
+    `batch` counts all processes together; process `rank` of `world` takes every world-th sample. Each
+    pass over the data has its own permutation.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch: int,
+        seed: int,
+        first_step: int,
+        last_step: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.length, self.batch, self.seed = length, batch, seed
+        self.steps = range(first_step, last_step)
+        self.rank, self.world = rank, world
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step in self.steps:
+            places = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
+            yield [(self._index(place), sample_seed(self.seed, place)) for place in places]
+
+    def _index(self, place: int) -> int:
+        epoch, position = divmod(place, self.length)
+        if self._order[0] != epoch:
+            rng = np.random.default_rng([self.seed, zlib.crc32(b"order"), epoch])
+            self._order = (epoch, rng.permutation(self.length))
+        return int(self._order[1][position])

@@ -1,0 +1,93 @@
+"""The data of a latent model: every photo encoded once, mirrored copies too, kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from core.dataset import PairDataset, Sample, mirror, to_tensors
+from core.device import pick_precision
+from core.model.autoencoder import Autoencoder
+from core.onehot import instance_edges
+from core.palette import Palette
+
+ENCODE_BATCH = 8  # photos at a time
+
+
+class LatentDataset(Dataset):
+    """Latents beside label coverage. An item is asked for by `(index, seed)`; the seed may mirror it.
+
+    Gives `x0` float16 `[C, h, w]`, `y` float32 `[num_classes, h, w]` (each label's share of the latent
+    pixel) and `seed`. Photos are cut to `size` around their middle.
+    """
+
+    def __init__(
+        self,
+        pairs: PairDataset,
+        autoencoder: Autoencoder,
+        progress: Callable[[Iterator], Iterator] = iter,
+    ) -> None:
+        self.palette, self.size, self.pairs = pairs.palette, pairs.size, pairs
+        self.factor = autoencoder.spec.factor
+        self.samples: list[Sample] = []
+        starts = range(0, len(pairs), ENCODE_BATCH)
+        self.latents = torch.cat([self._encode(start, autoencoder) for start in progress(starts)])
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor | int]:
+        index, seed = item
+        flipped = int(np.random.default_rng(seed).random() < 0.5)
+        sample = self.samples[index]
+        if flipped:
+            sample = mirror(sample, self.palette)
+        y = coverage(sample.labels, sample.instances, self.palette, self.factor)
+        return {"x0": self.latents[index, flipped], "y": y, "seed": seed}
+
+    @torch.no_grad()
+    def _encode(self, start: int, autoencoder: Autoencoder) -> Tensor:
+        """float16 `[N, 2, C, h, w]`: the next photos and their mirror images. Keeps labels, not photos."""
+        indices = range(start, min(start + ENCODE_BATCH, len(self.pairs)))
+        samples = [_middle(self.pairs.sample(i), self.size) for i in indices]
+        self.samples += [Sample(s.image[:0], s.labels.copy(), s.instances) for s in samples]
+        both = [to_tensors(m)["image"] for s in samples for m in (s, mirror(s, self.palette))]
+        device = autoencoder.latent_mean.device
+        with torch.autocast(device.type, pick_precision(device)):
+            latents = autoencoder.encode(torch.stack(both).to(device))
+        return latents.half().cpu().unflatten(0, (-1, 2))
+
+
+def _middle(sample: Sample, size: tuple[int, int]) -> Sample:
+    top, left = ((have - want) // 2 for have, want in zip(sample.labels.shape, size, strict=True))
+    window = np.s_[top : top + size[0], left : left + size[1]]
+    instances = None if sample.instances is None else sample.instances[window]
+    return Sample(sample.image[window], sample.labels[window], instances)
+
+
+def coverage(
+    labels: np.ndarray, instances: np.ndarray | None, palette: Palette, factor: int
+) -> Tensor:
+    """float32 `[num_channels, H / factor, W / factor]`: each label's share of a latent pixel.
+
+    Equals average-pooling the one-hot layout, which it never builds: counting is a hundred times
+    quicker, and training does it for every sample.
+    """
+    height, width = (side // factor for side in labels.shape)
+    rows, columns = np.indices(labels.shape, sparse=True)
+    cells = (rows // factor) * width + columns // factor
+    places = labels.astype(np.int64) * (height * width) + cells
+    counts = np.bincount(places.ravel(), minlength=len(palette) * height * width)
+    y = torch.from_numpy(counts.reshape(len(palette), height, width) / factor**2).float()
+    if not palette.instance_edges:
+        return y
+    edges = torch.zeros(1, *labels.shape) if instances is None else _edges(instances)
+    return torch.cat([y, torch.nn.functional.avg_pool2d(edges, factor)])
+
+
+def _edges(instances: np.ndarray) -> Tensor:
+    return instance_edges(torch.from_numpy(np.ascontiguousarray(instances))[None]).float()

@@ -1,0 +1,127 @@
+"""What training minimises: a batch goes in, named losses come out.
+
+An objective is a module that owns the network it trains as `.model`. Its randomness comes from the seeds of
+the samples alone, so a sample's loss does not depend on its batch, its process or a resumed run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from core.losses import per_sample_mean, simple_weight, vlb_term
+from core.model.autoencoder import Autoencoder
+from core.model.unet import SDMUNet
+from core.onehot import one_hot
+from core.perceptual import LPIPS
+from core.schedule import Schedule, at
+
+Batch = dict[str, Tensor]
+
+
+def seeded_noise(
+    seeds: Tensor, shape: Sequence[int], device: torch.device, salt: int = 0
+) -> Tensor:
+    """Standard normal `[N, *shape]`, one generator a sample. `salt` tells several draws apart.
+
+    Drawn on the CPU: the same numbers on every device.
+    """
+    noise = [torch.randn(*shape, generator=_generator(s, salt)) for s in seeds.tolist()]
+    return torch.stack(noise).to(device)
+
+
+def seeded_uniform(seeds: Tensor, device: torch.device, salt: int) -> Tensor:
+    """Uniform [0, 1) of `[N]`, one generator a sample."""
+    draws = [torch.rand((), generator=_generator(s, salt)) for s in seeds.tolist()]
+    return torch.stack(draws).to(device)
+
+
+def _generator(seed: int, salt: int) -> torch.Generator:
+    return torch.Generator().manual_seed((seed ^ (salt * 0x9E3779B97F4A7C15)) & (2**63 - 1))
+
+
+class AutoencoderObjective(nn.Module):
+    """L1 + LPIPS + a little weight on large latents; noise on the latents makes them smooth.
+
+    A batch has `image` `[N, 3, H, W]` in [-1, 1] and `seed` `[N]`. `perceptual` None trains on L1 alone.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        perceptual: LPIPS | None = None,
+        perceptual_weight: float = 0.5,
+        latent_noise: float = 0.05,
+        latent_weight: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.model, self.perceptual = model, perceptual
+        self.perceptual_weight = perceptual_weight
+        self.latent_noise, self.latent_weight = latent_noise, latent_weight
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        image = batch["image"]
+        latents = self.model.raw_latents(image).float()
+        noise = seeded_noise(batch["seed"], latents.shape[1:], latents.device)
+        picture = self.model.raw_decode(latents + self.latent_noise * noise).float()
+        losses = {"l1": (picture - image).abs().mean(), "latent": latents.square().mean()}
+        total = losses["l1"] + self.latent_weight * losses["latent"]
+        if self.perceptual is not None:
+            losses["lpips"] = self.perceptual(picture, image).mean()
+            total = total + self.perceptual_weight * losses["lpips"]
+        return {"loss": total, **losses}
+
+
+T_SALT, DROP_SALT = 1, 2  # tell the draws of one sample apart; 0 is its noise
+
+
+class DiffusionObjective(nn.Module):
+    """L_simple + lambda L_vlb of the SDM paper, at one random timestep a sample.
+
+    A batch has `seed` `[N]` and either latents `x0` with label coverage `y`, or `image` with `labels`
+    and `instances`. `label_dropout` is the share of samples that see the null layout, so that guidance
+    has an unconditional branch (0.2 in the paper's fine-tuning). `vlb_weight` is lambda on the sum of T terms.
+    """
+
+    def __init__(
+        self,
+        model: SDMUNet,
+        schedule: Schedule,
+        num_labels: int,
+        label_dropout: float = 0.0,
+        weighting: str = "uniform",
+        vlb_weight: float = 0.001,
+    ) -> None:
+        super().__init__()
+        self.model, self.schedule, self.num_labels = model, schedule, num_labels
+        self.label_dropout, self.vlb_weight = label_dropout, vlb_weight
+        self.weight = simple_weight(schedule, model.spec.prediction, weighting)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        x0, y = self.inputs(batch, drop=True)
+        seeds, kind = batch["seed"], self.model.spec.prediction
+        t = (seeded_uniform(seeds, x0.device, T_SALT) * len(self.schedule)).long()
+        noise = seeded_noise(seeds, x0.shape[1:], x0.device)
+        x = self.schedule.q_sample(x0, t, noise)
+        output, v = self.model(x, t, y).float().chunk(2, dim=1)
+        error = per_sample_mean((output - self.schedule.target(kind, x0, t, noise)) ** 2)
+        simple = (at(self.weight, t, error).flatten() * error).mean()
+        predicted = self.schedule.x0_from_output(kind, x, t, output)
+        discrete = self.model.spec.autoencoder is None
+        vlb = vlb_term(self.schedule, x0, x, t, predicted, v, discrete).mean()
+        total = simple + self.vlb_weight * len(self.schedule) * vlb
+        return {"loss": total, "simple": simple, "vlb": vlb, "mse": error.mean()}
+
+    def inputs(self, batch: Batch, drop: bool) -> tuple[Tensor, Tensor]:
+        """x0 and y of the batch; with `drop`, the layout is zeros where chance says so."""
+        if "y" in batch:
+            x0, y = batch["x0"].float(), batch["y"].float()
+        else:
+            edges = batch["instances"] if self.model.spec.num_classes > self.num_labels else None
+            x0, y = batch["image"], one_hot(batch["labels"], self.num_labels, edges)
+        if not drop:
+            return x0, y
+        keep = seeded_uniform(batch["seed"], x0.device, DROP_SALT) >= self.label_dropout
+        return x0, y * keep.reshape(-1, 1, 1, 1)

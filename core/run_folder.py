@@ -1,0 +1,109 @@
+"""The folder of a training run: what is in it, and how it is written so that nothing is ever half there."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from core import distributed
+from core.files import atomic_path
+from core.sheets import sheet
+from core.stages import Stage
+from core.training import StepDone, TrainingError, TrainRun
+
+
+class RunFolder:
+    """Files of a run. Process 0 writes, the others pass by."""
+
+    def __init__(self, path: Path, resume: bool) -> None:
+        self.path = path
+        self.state, self.weights = path / "state.safetensors", path / "weights.safetensors"
+        if resume and not self.state.is_file():
+            raise TrainingError(
+                f"There is nothing to resume in {path}: {self.state.name} is missing."
+            )
+        if not resume and self.state.is_file():
+            raise TrainingError(
+                f"{path} already holds a run. Go on with --resume, or give another --out."
+            )
+        try:
+            (path / "sheets").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                f"{path} cannot be written: {error}. Give another --out."
+            ) from error
+
+    def save(self, stage: Stage, run: TrainRun, about: dict, training: dict, licence: str) -> None:
+        """The checkpoint for use, then the state for resuming; each replaces the older one whole."""
+        if distributed.rank() == 0:
+            checkpoint, modules = stage.export(run.ema_state())
+            checkpoint = replace(checkpoint, training=training, licence=licence)
+            checkpoint.save(self.weights, modules, torch.float16)
+            run.save(self.state, about)
+        distributed.barrier()
+
+    def log(self, done: StepDone, rate: float) -> None:
+        """One row of log.csv; the head is written with the first."""
+        if distributed.rank():
+            return
+        row = {
+            "step": done.step,
+            **done.losses,
+            "lr": done.lr,
+            "grad_norm": done.grad_norm,
+            "pictures_per_s": rate,
+        }
+        with self._writing(self.path / "log.csv") as path:
+            new = not path.exists()
+            with path.open("a", newline="") as file:
+                writer = csv.DictWriter(file, row)
+                if new:
+                    writer.writeheader()
+                writer.writerow({k: f"{v:.6g}" for k, v in row.items()})
+        self._tensorboard(row)
+
+    def _tensorboard(self, row: dict[str, float]) -> None:
+        """The same row for TensorBoard, where the extra is installed."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        if not hasattr(self, "_board"):
+            self._board = SummaryWriter(str(self.path / "tensorboard"))
+        for name, value in row.items():
+            if name != "step":
+                self._board.add_scalar(name, value, row["step"])
+
+    def forget_after(self, step: int) -> None:
+        """Drop rows of log.csv that a resumed run will write again."""
+        path = self.path / "log.csv"
+        if distributed.rank() or not path.is_file():
+            return
+        head, *rows = path.read_text().splitlines()
+        kept = [row for row in rows if int(float(row.split(",")[0])) <= step]
+        with self._writing(path), atomic_path(path) as part:
+            part.write_text("\n".join([head, *kept]) + "\n")
+
+    def write_sheet(self, stage: Stage, run: TrainRun) -> None:
+        """A sheet of samples with the averaged weights."""
+        if distributed.rank() == 0:
+            rows = stage.sheet(run.ema_state())
+            path = self.path / "sheets" / f"{run.step:07d}.png"
+            with self._writing(path), atomic_path(path) as part:
+                Image.fromarray(sheet(rows)).save(part, "PNG")
+        distributed.barrier()
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[Path]:
+        try:
+            yield path
+        except OSError as error:
+            raise TrainingError(
+                f"{path} could not be written: {error}. The last complete checkpoint is intact."
+            ) from error

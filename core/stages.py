@@ -1,0 +1,257 @@
+"""The stages of training: which network, which data, which loss, and what a sheet of them looks like.
+
+`train.py` drives any stage the same way; a stage knows nothing of folders, logs or resuming.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from core.checkpoint import Checkpoint
+from core.dataset import PairDataset, to_tensors
+from core.denoiser import Denoiser
+from core.device import pick_precision
+from core.errors import InputError
+from core.labelmap import to_color
+from core.latents import LatentDataset
+from core.model.autoencoder import Autoencoder
+from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
+from core.model.unet import SDMUNet
+from core.objective import AutoencoderObjective, DiffusionObjective
+from core.perceptual import LPIPS
+from core.pixels import to_pixels
+from core.sampling import SAMPLERS, SeedNoise, descend, sample
+from core.schedule import ScheduleSpec
+
+SHEET_PAIRS = 8  # pictures on a sample sheet
+
+
+class Stage(Protocol):
+    """What `train.py` needs of a stage."""
+
+    objective: nn.Module
+    dataset: Dataset
+
+    def about(self) -> dict[str, Any]:
+        """What must be the same when a run is resumed."""
+
+    def export(
+        self, state: Mapping[str, Tensor]
+    ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        """Header and state dicts of a checkpoint with the averaged weights `state`."""
+
+    def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
+        """Rows of pictures, uint8 `[H, W, 3]`, made with the averaged weights."""
+
+
+class AutoencoderStage:
+    """Trains the autoencoder of latent checkpoints on crops of the photos."""
+
+    def __init__(
+        self,
+        data: PairDataset,
+        spec: AutoencoderSpec,
+        perceptual: LPIPS | None,
+        device: torch.device,
+    ) -> None:
+        self.dataset, self.spec, self.device = data, spec, device
+        self.objective = AutoencoderObjective(Autoencoder(spec), perceptual)
+
+    def about(self) -> dict[str, Any]:
+        return {"stage": "autoencoder", "spec": asdict(self.spec), "size": list(self.dataset.size)}
+
+    def export(
+        self, state: Mapping[str, Tensor]
+    ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        model = filled(Autoencoder(self.spec), state, self.device)
+        mean, std = latent_statistics(model, self.dataset)
+        state = dict(state) | {"latent_mean": mean, "latent_std": std}
+        return Checkpoint(self.dataset.palette, autoencoder=self.spec), {"autoencoder": state}
+
+    def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
+        model = filled(Autoencoder(self.spec), state, self.device)
+        images = sheet_batch(self.dataset)["image"].to(self.device)
+        with torch.no_grad():
+            again = model.raw_decode(model.raw_latents(images))
+        return [list(to_pixels(images)), list(to_pixels(again))]
+
+
+def filled(fresh: nn.Module, state: Mapping[str, Tensor], device: torch.device) -> Any:
+    """`fresh` with the weights `state`, ready to be used."""
+    fresh.load_state_dict(state)
+    return fresh.to(device).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def latent_statistics(
+    model: Autoencoder, data: PairDataset, pictures: int = 256
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of raw latents per channel, `[C, 1, 1]` each, over up to `pictures`."""
+    device = model.latent_mean.device
+    indices = range(0, len(data), max(1, len(data) // pictures))
+    images = (to_tensors(data.sample(i))["image"][None] for i in indices)
+    flat = torch.cat(
+        [model.raw_latents(_whole(i).to(device)).flatten(2).float() for i in images], dim=2
+    )
+    return flat.mean((0, 2))[:, None, None], flat.std((0, 2))[:, None, None]
+
+
+def _whole(image: Tensor) -> Tensor:
+    """Cut to sides that are multiples of 8."""
+    factor = AutoencoderSpec.factor
+    return image[..., : image.shape[-2] // factor * factor, : image.shape[-1] // factor * factor]
+
+
+def sheet_batch(data: Dataset, count: int = SHEET_PAIRS) -> dict[str, Tensor]:
+    """The same few samples every time, spread over the data."""
+    chosen = [data[(i * len(data) // count, i)] for i in range(min(count, len(data)))]
+    return torch.utils.data.default_collate(chosen)
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    """What is trained beside the network's shape: the schedule and the loss."""
+
+    schedule: ScheduleSpec = ScheduleSpec()
+    label_dropout: float = 0.0
+    weighting: str = "uniform"
+    vlb_weight: float = 0.001
+
+
+class DiffusionStage:
+    """Trains the SDM U-Net, on photos or on an autoencoder's latents of them."""
+
+    def __init__(
+        self,
+        data: PairDataset,
+        spec: ModelSpec,
+        settings: DiffusionSettings,
+        device: torch.device,
+        autoencoder: Autoencoder | None = None,
+        init: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.spec, self.settings, self.device = spec, settings, device
+        self.palette, self.autoencoder = data.palette, autoencoder
+        self.dataset = LatentDataset(data, autoencoder, progress) if autoencoder else data
+        model = SDMUNet(spec)
+        if init is not None:
+            model.load_state_dict(init)
+        self.schedule = settings.schedule.build()
+        self.objective = DiffusionObjective(
+            model,
+            self.schedule,
+            len(self.palette),
+            settings.label_dropout,
+            settings.weighting,
+            settings.vlb_weight,
+        )
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "stage": "diffusion",
+            "spec": self.spec.to_dict(),
+            "objective": asdict(self.settings),
+        }
+
+    def export(
+        self, state: Mapping[str, Tensor]
+    ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        modules = {"unet": state}
+        if self.autoencoder:
+            modules["autoencoder"] = self.autoencoder.state_dict()
+        return Checkpoint(self.palette, self.spec, self.settings.schedule), modules
+
+    def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
+        batch = sheet_batch(self.dataset)
+        model = filled(SDMUNet(self.spec), state, self.device).to(pick_precision(self.device))
+        x0, y = (part.to(self.device) for part in self.objective.eval().inputs(batch, drop=False))
+        denoise = Denoiser(model, self.schedule, y, tuple(x0.shape[-2:]), 1.5)
+        noise = SeedNoise(range(len(y)), x0.shape[1:], self.device)
+        step = SAMPLERS["dpmpp_2m"](self.schedule, 0.0)
+        path = descend(self.schedule, 20)
+        *_, last = sample(denoise, step, path, noise(), noise, self.schedule)
+        pictures = (self._picture(x) for x in (last.x, x0))
+        return [self._layouts(y), *(list(p) for p in pictures)]
+
+    def _picture(self, x: Tensor) -> np.ndarray:
+        with torch.no_grad():
+            return to_pixels(self.autoencoder.decode(x) if self.autoencoder else x)
+
+    def _layouts(self, y: Tensor) -> list[np.ndarray]:
+        """Each layout in the palette's colours, at the picture's size."""
+        labels = y[:, : len(self.palette)].argmax(1).to(torch.uint8).cpu().numpy()
+        enlarged = labels.repeat(self.spec.factor, 1).repeat(self.spec.factor, 2)
+        return [to_color(one, self.palette) for one in enlarged]
+
+
+def progress(items: Any) -> Any:
+    """A progress bar for the one long preparation."""
+    return tqdm(items, "encoding photos", leave=False)
+
+
+def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device) -> Stage:
+    """The stage that the command's arguments ask for."""
+    if args.stage == "autoencoder":
+        spec = spec_from_dict(AutoencoderSpec, args.spec)
+        return AutoencoderStage(
+            data, spec, LPIPS(args.perceptual) if args.perceptual else None, device
+        )
+    autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
+    spec = _diffusion_spec(args, data, autoencoder)
+    settings = DiffusionSettings(
+        ScheduleSpec(args.noise_schedule), args.label_dropout, args.weighting, args.vlb_weight
+    )
+    return DiffusionStage(data, spec, settings, device, autoencoder, _init_state(args.init, spec))
+
+
+def _open_autoencoder(path: str, device: torch.device) -> Autoencoder:
+    autoencoder = Checkpoint.open(path).load_autoencoder()
+    if autoencoder is None:
+        raise InputError(f"{path} has no autoencoder. Train one with --stage autoencoder.")
+    return autoencoder.to(device, memory_format=torch.channels_last)
+
+
+def _diffusion_spec(
+    args: argparse.Namespace, data: PairDataset, autoencoder: Autoencoder | None
+) -> ModelSpec:
+    """The U-Net's shape: what the data decides, then what `--spec` says."""
+    height, width = data.size
+    given = {
+        "image_size": width,
+        "aspect_ratio": width / height,
+        "num_classes": data.palette.num_channels,
+    }
+    if autoencoder:
+        channels = autoencoder.spec.latent_channels
+        given |= {
+            "in_channels": channels,
+            "out_channels": 2 * channels,
+            "layout_resize": "area",
+            "prediction": "v",
+            "autoencoder": asdict(autoencoder.spec),
+        }
+    spec = ModelSpec.from_dict(given | args.spec)
+    if height % spec.multiple or width % spec.multiple:
+        raise InputError(
+            f"--size {height}x{width} must be multiples of {spec.multiple} for this network."
+        )
+    return spec
+
+
+def _init_state(path: str | None, spec: ModelSpec) -> Mapping[str, Tensor] | None:
+    """Weights to start from; they must be of the very same shape."""
+    if path is None:
+        return None
+    checkpoint = Checkpoint.open(path)
+    if checkpoint.spec != spec:
+        raise InputError(f"{path} holds a network of another shape than this run's; see its spec.")
+    return checkpoint.load_unet().state_dict()

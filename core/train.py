@@ -1,0 +1,340 @@
+"""`python -m core.train`: train the autoencoder or the diffusion model on a folder of labelled photos.
+
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage autoencoder
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage diffusion --autoencoder FILE
+
+In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors` (everything
+that `--resume` needs), `log.csv`, `sheets/`. The same command runs under `torchrun`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from core import distributed
+from core.command import DONE, STOPPED, exit_status
+from core.command import say as say_line
+from core.dataset import DatasetError, Pair, PairDataset, StepSampler, check_pairs, find_pairs
+from core.device import PRECISIONS, pick_device, pick_precision, precision_name
+from core.palette import Palette
+from core.run_folder import RunFolder
+from core.stages import Stage, make_stage
+from core.training import StepDone, TrainingError, TrainRun, TrainSettings, train
+
+STAGE_DEFAULTS = {
+    "autoencoder": {
+        "batch": 16,
+        "lr": 1.2e-3,
+        "ema": 0.999,
+        "size": (128, 128),
+        "lr_schedule": "cosine",
+    },
+    "diffusion": {
+        "batch": 16,
+        "lr": 1e-4,
+        "ema": 0.9999,
+        "size": (256, 256),
+        "lr_schedule": "constant",
+    },
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; gives its exit status: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    args = parse(argv)
+    try:
+        return exit_status(lambda: run_stage(args, distributed.start(pick_device(args.device))))
+    finally:
+        distributed.stop()
+
+
+def run_stage(args: argparse.Namespace, device: torch.device) -> int:
+    """Prepare data, stage and run, then train."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    folder = RunFolder(Path(args.out), resume=args.resume)
+    palette = Palette.load(args.palette)
+    pairs = usable_pairs(args, palette)
+    data = PairDataset(
+        pairs, palette, args.size, args.scale, cache_bytes=int(args.cache_gb * 2**30)
+    )
+    torch.manual_seed(args.seed)  # the random weights that training starts from
+    stage = make_stage(args, data, device)
+    run = TrainRun(stage.objective, settings_of(args, device), device)
+    about = stage.about()
+    if args.resume:
+        run.load(folder.state, about)
+        folder.forget_after(run.step)
+        say(f"Going on from step {run.step} of {args.steps}.")
+    return drive(args, folder, stage, run, about)
+
+
+def settings_of(args: argparse.Namespace, device: torch.device) -> TrainSettings:
+    """The part of the arguments that the loop reads."""
+    if args.batch % distributed.world():
+        raise TrainingError(
+            f"--batch {args.batch} does not divide among {distributed.world()} processes."
+        )
+    return TrainSettings(
+        steps=args.steps,
+        batch=args.batch,
+        lr=args.lr,
+        lr_schedule=args.lr_schedule,
+        warmup=args.warmup,
+        weight_decay=args.weight_decay,
+        ema_decay=args.ema,
+        clip_norm=args.clip,
+        precision=precision_name(pick_precision(device, args.precision)),
+        seed=args.seed,
+    )
+
+
+def usable_pairs(args: argparse.Namespace, palette: Palette) -> list[Pair]:
+    """The pairs to learn from; bad ones are named, then refused or skipped as asked."""
+    pairs, problems = find_pairs(args.data)
+    good, unreadable = check_pairs(pairs, palette, lambda items: bar(items, len(pairs)))
+    problems += unreadable
+    for problem in problems[:20]:
+        say(f"bad pair: {problem}")
+    if problems and args.bad_pairs == "refuse":
+        raise DatasetError(
+            f"{len(problems)} of the pairs in {args.data} cannot be used, the first: {problems[0]} "
+            "Mend them, or leave them out with --bad-pairs skip."
+        )
+    if not good:
+        raise DatasetError(f"No pair in {args.data} can be used.")
+    if problems:
+        say(f"{len(problems)} bad pairs skipped, {len(good)} left.")
+    return good
+
+
+def bar(items, total: int) -> tqdm:
+    """A progress bar for the check, silent in a pipe."""
+    hide = True if quiet() else None
+    return tqdm(items, "checking pairs", total, disable=hide, leave=False)
+
+
+# -- the run -------------------------------------------------------------------------------------------
+
+
+def drive(
+    args: argparse.Namespace, folder: RunFolder, stage: Stage, run: TrainRun, about: dict
+) -> int:
+    """Train to the last step, logging, drawing sheets and saving on the way; 0, or 130 if stopped."""
+    if args.compile:
+        stage.objective.model.compile()
+    loader = make_loader(args, stage, run)
+    last_saved = run.step
+    speed = Throughput(args.batch)
+    with (
+        stopping() as stop,
+        tqdm(
+            total=args.steps, initial=run.step, disable=quiet(), unit="step", dynamic_ncols=True
+        ) as bar,
+    ):
+        for done in train(run, loader):
+            speed.count(done)
+            bar.update()
+            ending = distributed.any_process(stop.wanted) or done.step == args.steps
+            if due(done.step, args.log_every, ending):
+                bar.set_postfix_str(f"loss {done.losses['loss']:.4f}, {speed.rate:.1f} pictures/s")
+                folder.log(done, speed.rate)
+            if due(done.step, args.sheet_every, ending):
+                folder.write_sheet(stage, run)
+            if due(done.step, args.save_every, ending):
+                folder.save(stage, run, about, summary(args, run, speed), args.licence)
+                last_saved = done.step
+            if ending and done.step != args.steps:
+                say(f"Stopped. Step {last_saved} is saved in {folder.path}; go on with --resume.")
+                return STOPPED
+    say(f"Done: {folder.weights}")
+    return DONE
+
+
+def make_loader(args: argparse.Namespace, stage: Stage, run: TrainRun) -> DataLoader:
+    """Batches from the run's present step to the last."""
+    sampler = StepSampler(
+        len(stage.dataset),
+        args.batch,
+        args.seed,
+        run.step,
+        args.steps,
+        distributed.rank(),
+        distributed.world(),
+    )
+    return DataLoader(
+        stage.dataset,
+        batch_sampler=sampler,
+        num_workers=args.workers,
+        persistent_workers=args.workers > 0,
+        pin_memory=run.device.type == "cuda",
+    )
+
+
+def due(step: int, every: int, ending: bool) -> bool:
+    """Whether something that happens every so many steps happens now; 0 means only at the end."""
+    return ending or (every > 0 and step % every == 0)
+
+
+def summary(args: argparse.Namespace, run: TrainRun, speed: Throughput) -> dict:
+    """What a checkpoint tells about its training."""
+    return {
+        "stage": args.stage,
+        "command": args.command,
+        "step": run.step,
+        "settings": asdict(run.settings),
+        "pictures_per_second": round(speed.rate, 1),
+        "device": str(run.device),
+        "torch": torch.__version__,
+    }
+
+
+class Throughput:
+    """Pictures a second, over about the last hundred steps."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch, self.seconds, self._then = batch, 0.0, time.perf_counter()
+
+    def count(self, done: StepDone) -> None:
+        now = time.perf_counter()
+        elapsed, self._then = now - self._then, now
+        self.seconds = elapsed if not self.seconds else 0.98 * self.seconds + 0.02 * elapsed
+
+    @property
+    def rate(self) -> float:
+        return self.batch / self.seconds if self.seconds else 0.0
+
+
+class stopping:  # noqa: N801 - a context manager, used as a word
+    """While active, Ctrl-C or SIGTERM sets `wanted` instead of ending the process; twice ends it."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def __enter__(self) -> stopping:
+        self._old = {s: signal.signal(s, self._note) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _note(self, *_) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+
+
+def quiet() -> bool:
+    """Whether this process keeps silent: all but the first do."""
+    return distributed.rank() > 0
+
+
+def say(text: str) -> None:
+    """One line for people, from the first process."""
+    if not quiet():
+        say_line(text)
+
+
+# -- arguments ------------------------------------------------------------------------------------------
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The arguments, with the defaults of the stage filled in."""
+    parser = argparse.ArgumentParser(
+        prog="python -m core.train", description=__doc__.split("\n\n")[0]
+    )
+    add = parser.add_argument
+    add("--data", required=True, help="folder with images/ and labels/")
+    add("--palette", default="landscape", help="name of a bundled palette, or a .toml file")
+    add("--out", required=True, help="folder of this run")
+    add("--stage", choices=list(STAGE_DEFAULTS), default="diffusion")
+    add("--resume", action="store_true", help="go on from the last complete checkpoint in OUT")
+    add(
+        "--bad-pairs",
+        choices=("refuse", "skip"),
+        default="refuse",
+        help="what to do with unusable pairs",
+    )
+    add("--size", type=size, help="HxW of a training picture")
+    add("--scale", type=int, help="shorter side of a photo before it is cropped; default: as it is")
+    add("--cache-gb", type=float, default=1.0, help="memory for decoded photos")
+    add("--workers", type=int, default=0, help="processes that read photos")
+    _add_optimiser(parser)
+    _add_model(parser)
+    args = parser.parse_args(argv)
+    for name, value in STAGE_DEFAULTS[args.stage].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    args.command = "python -m core.train " + " ".join(argv if argv is not None else sys.argv[1:])
+    return args
+
+
+def _add_optimiser(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("training").add_argument
+    add("--steps", type=int, required=True, help="the run ends at this step")
+    add("--batch", type=int, help="pictures a step, all processes together")
+    add("--lr", type=float)
+    add("--lr-schedule", choices=("constant", "cosine"))
+    add("--warmup", type=int, default=200, help="steps of linear rise")
+    add("--weight-decay", type=float, default=0.0)
+    add("--ema", type=float, help="decay of the moving average of the weights")
+    add("--clip", type=float, default=1.0, help="largest gradient norm")
+    add("--seed", type=int, default=0)
+    add("--device", help="cuda, mps or cpu; default: the best there is")
+    add(
+        "--precision",
+        choices=list(PRECISIONS),
+        help="of the forward pass; default: the fastest safe one",
+    )
+    add("--threads", type=int, help="CPU threads of each process")
+    add("--compile", action="store_true", help="torch.compile: minutes at the start, faster after")
+    add("--log-every", type=int, default=50)
+    add("--sheet-every", type=int, default=1000)
+    add("--save-every", type=int, default=500)
+    add("--licence", default="", help="licence of the weights, for the checkpoint's header")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("model").add_argument
+    add("--perceptual", help="LPIPS network (.safetensors) for the autoencoder's loss")
+    add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
+    add("--init", help="checkpoint of the same shape to start from, instead of random weights")
+    add(
+        "--spec", type=json.loads, default={}, help="fields of ModelSpec (AutoencoderSpec), as JSON"
+    )
+    add("--noise-schedule", choices=("linear", "cosine"), default="linear")
+    add(
+        "--label-dropout",
+        type=float,
+        default=0.0,
+        help="share of samples with the null layout, for guidance",
+    )
+    add(
+        "--weighting",
+        choices=("uniform", "min-snr"),
+        default="uniform",
+        help="of the simple loss over t",
+    )
+    add("--vlb-weight", type=float, default=0.001, help="lambda of L_vlb, on the sum of T terms")
+
+
+def size(text: str) -> tuple[int, int]:
+    """ "256" or "256x512" as (height, width)."""
+    parts = [int(v) for v in text.lower().split("x")]
+    height, width = parts if len(parts) == 2 else parts * 2
+    return height, width
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""The training loop, once, for every stage: a generator that does a step and says what came of it.
+
+The caller owns progress, logs, sheets and when to save. A run's whole state is its step number, the
+weights, their moving average and the optimiser's moments; there is no random state to keep, because
+each sample of a run carries its own seed (see `core.dataset`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from core.dataset import sample_seed
+from core.device import PRECISIONS
+from core.errors import InputError
+from core.files import atomic_path
+
+
+class TrainingError(InputError):
+    """A run cannot start, go on or be saved."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train; stored with the run and in the checkpoint's training summary."""
+
+    steps: int
+    batch: int  # samples a step, all processes together
+    lr: float = 1e-4
+    lr_schedule: str = "constant"  # or "cosine", down to 0 at the last step
+    warmup: int = 200  # steps of linear rise
+    weight_decay: float = 0.0
+    ema_decay: float = 0.9999
+    clip_norm: float = 1.0
+    precision: str = "float32"
+    seed: int = 0
+
+    def lr_at(self, step: int) -> float:
+        """Learning rate of 0-based `step`."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        if self.lr_schedule == "cosine":
+            rise *= 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return self.lr * rise
+
+    def ema_at(self, step: int) -> float:
+        """Decay of the moving average: short at first, so that it forgets the random start."""
+        return min(self.ema_decay, (1 + step) / (10 + step))
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimiser step. `step` counts finished steps; losses are of this process's samples."""
+
+    step: int
+    losses: dict[str, float]
+    lr: float
+    grad_norm: float
+    seconds: float
+
+
+class TrainRun:
+    """An objective with its optimiser and moving average, at a step.
+
+    Raises `TrainingError` from `load` if a state file is damaged or belongs to another network.
+    """
+
+    def __init__(self, objective: nn.Module, settings: TrainSettings, device: torch.device) -> None:
+        self.objective = objective.to(device, memory_format=torch.channels_last)
+        self.settings, self.device = settings, device
+        self.step = 0
+        trained = {k: p for k, p in objective.model.named_parameters() if p.requires_grad}
+        self.names, self.parameters = list(trained), list(trained.values())
+        self.ema = [p.detach().clone() for p in self.parameters]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, settings.lr, weight_decay=settings.weight_decay, fused=True
+        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
+
+    def ema_state(self) -> dict[str, Tensor]:
+        """State dict of the trained network with the averaged parameters in place."""
+        averaged = dict(zip(self.names, self.ema, strict=True))
+        return {
+            k: averaged.get(k, v).detach() for k, v in self.objective.model.state_dict().items()
+        }
+
+    def update_ema(self) -> None:
+        torch._foreach_lerp_(
+            self.ema, [p.detach() for p in self.parameters], 1 - self.settings.ema_at(self.step)
+        )
+
+    # -- the state on disk ------------------------------------------------------------------------
+
+    def save(self, path: Path, about: dict[str, Any]) -> None:
+        """Write the whole state, atomically. `about` describes the run and is checked by `load`."""
+        header = {
+            "step": self.step,
+            "settings": asdict(self.settings),
+            "about": about,
+            "scaler": self.scaler.state_dict(),
+        }
+        try:
+            with atomic_path(path) as part:
+                save_file(self._tensors(), part, {"run": json.dumps(header)})
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"{path} could not be written: {error}. The last complete checkpoint is intact; free "
+                "some space or choose another --out, then go on with --resume."
+            ) from error
+
+    def load(self, path: Path, about: dict[str, Any]) -> None:
+        """Continue from a saved state, bit for bit."""
+        header, tensors = read_state(path)
+        expected = json.loads(json.dumps(about))
+        for key in expected:
+            if header["about"].get(key) != expected[key]:
+                raise TrainingError(
+                    f"{path} was trained with {key} {_short(header['about'].get(key))}, not "
+                    f"{_short(expected[key])}. Resume with the run's own settings, or start in a new folder."
+                )
+        self._restore(path, tensors)
+        self.step = header["step"]
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(header["scaler"])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {f"model.{k}": v for k, v in self.objective.model.state_dict().items()}
+        tensors |= {f"ema.{k}": v for k, v in zip(self.names, self.ema, strict=True)}
+        for name, parameter in zip(self.names, self.parameters, strict=True):
+            for part, value in self.optimizer.state[parameter].items():
+                tensors[f"{part}.{name}"] = value
+        return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+
+    def _restore(self, path: Path, tensors: dict[str, Tensor]) -> None:
+        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        try:
+            self.objective.model.load_state_dict(model)
+        except RuntimeError as error:
+            raise TrainingError(
+                f"{path} holds another network: {str(error).splitlines()[-1].strip()}"
+            ) from error
+        for name, parameter, averaged in zip(self.names, self.parameters, self.ema, strict=True):
+            averaged.copy_(tensors[f"ema.{name}"])
+            if f"exp_avg.{name}" in tensors:  # there are no moments before the first step
+                self.optimizer.state[parameter] = {
+                    "step": tensors[f"step.{name}"].to(self.device),
+                    "exp_avg": _like(parameter, tensors[f"exp_avg.{name}"]),
+                    "exp_avg_sq": _like(parameter, tensors[f"exp_avg_sq.{name}"]),
+                }
+
+
+def _like(parameter: Tensor, values: Tensor) -> Tensor:
+    """`values` in the parameter's own memory layout: the fused optimiser walks both side by side."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(values)
+
+
+def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a state file."""
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads(file.metadata()["run"])
+            return header, {k: file.get_tensor(k) for k in file.keys()}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path} is no complete training state: {error}.") from error
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 80 else text[:77] + "..."
+
+
+def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepDone]:
+    """Do one optimiser step per batch. Closing the iterator stops between two steps.
+
+    Raises `TrainingError` if the loss is no longer a number.
+    """
+    module = distributed(run)
+    amp = PRECISIONS[run.settings.precision]
+    autocast = torch.autocast(run.device.type, amp) if amp != torch.float32 else nullcontext()
+    for batch in batches:
+        started = time.perf_counter()
+        lr = run.settings.lr_at(run.step)
+        for group in run.optimizer.param_groups:
+            group["lr"] = lr
+        torch.manual_seed(sample_seed(run.settings.seed, run.step))  # for dropout layers alone
+        with autocast:
+            losses = module({k: v.to(run.device, non_blocking=True) for k, v in batch.items()})
+        run.scaler.scale(losses["loss"]).backward()
+        grad_norm = _update(run)
+        values = {k: float(v.detach()) for k, v in losses.items()}
+        if not math.isfinite(values["loss"]):
+            raise TrainingError(
+                f"The loss is {values['loss']} at step {run.step}. Go on from the last checkpoint with "
+                "--resume and a lower --lr."
+            )
+        run.update_ema()
+        run.step += 1
+        yield StepDone(run.step, values, lr, grad_norm, time.perf_counter() - started)
+
+
+def _update(run: TrainRun) -> float:
+    """Clip, step, and clear the gradients; gives their norm before clipping."""
+    run.scaler.unscale_(run.optimizer)
+    norm = nn.utils.clip_grad_norm_(run.parameters, run.settings.clip_norm)
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    run.optimizer.zero_grad(set_to_none=True)
+    return float(norm)
+
+
+def distributed(run: TrainRun) -> nn.Module:
+    """The objective, wrapped for gradient averaging when there are several processes."""
+    if not dist.is_initialized():
+        return run.objective
+    ids = [run.device.index] if run.device.type == "cuda" else None
+    return DistributedDataParallel(run.objective, device_ids=ids)

@@ -1,0 +1,164 @@
+"""`python -m core.train`, end to end on six tiny photos."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core import train
+from core.checkpoint import Checkpoint
+
+ROOT = Path(__file__).resolve().parent.parent
+UNET = '{"model_channels":16,"num_res_blocks":1,"channel_mult":[1,2],"attention_resolutions":[],"spade_hidden":8}'
+SMALL = ["--size", "16", "--batch", "2", "--threads", "1", "--precision", "float32", "--warmup", "2"]
+
+
+@pytest.fixture
+def command(photos, palette_file, tmp_path):
+    """`command(out, *more)`: the arguments of a tiny diffusion run."""
+
+    def make(out, *more, spec=UNET):
+        base = ["--data", photos, "--palette", palette_file, "--out", tmp_path / out, "--spec", spec]
+        return [str(a) for a in (*base, *SMALL, "--sheet-every", "0", *more)]
+
+    return make
+
+
+def weights(folder: Path) -> dict:
+    return load_file(folder / "weights.safetensors")
+
+
+def test_a_run_leaves_weights_state_log_and_sheet(command, tmp_path):
+    """Everything that the README promises is in the folder, and the weights open."""
+    assert train.main(command("run", "--steps", "4", "--log-every", "2", "--label-dropout", "0.2")) == 0
+    assert {p.name for p in (tmp_path / "run").iterdir()} >= {"weights.safetensors", "state.safetensors", "log.csv"}
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert rows[0].startswith("step,loss,simple,vlb") and [r.split(",")[0] for r in rows[1:]] == ["2", "4"]
+    assert (tmp_path / "run" / "sheets" / "0000004.png").is_file()
+    checkpoint = Checkpoint.open(tmp_path / "run" / "weights.safetensors")
+    assert checkpoint.load_unet() and checkpoint.training["step"] == 4
+    assert checkpoint.palette.classes[1].name == "sky"
+
+
+def test_an_interrupted_run_goes_on_bit_for_bit(command, tmp_path):
+    """Stopped after 3 of 6 steps and resumed, the result is that of an uninterrupted run."""
+    assert train.main(command("whole", "--steps", "6")) == 0
+    assert train.main(command("halves", "--steps", "3")) == 0
+    assert train.main(command("halves", "--steps", "6", "--resume")) == 0
+    whole, halves = weights(tmp_path / "whole"), weights(tmp_path / "halves")
+    assert all(torch.equal(whole[key], halves[key]) for key in whole)
+
+
+def test_the_latent_path_from_autoencoder_to_picture(command, photos, palette_file, tmp_path):
+    """Autoencoder, then diffusion on its latents, then a picture from the finished checkpoint."""
+    from core.engine import Engine
+    from core.labelmap import read_labels
+    from core.request import Layout, Result, SampleRequest
+
+    small = '{"quarter_width":8,"eighth_width":8,"half_width":4,"blocks":1}'
+    assert train.main(command("ae", "--stage", "autoencoder", "--steps", "2", spec=small)) == 0
+    made = tmp_path / "ae" / "weights.safetensors"
+    assert train.main(command("sdm", "--steps", "2", "--autoencoder", str(made))) == 0
+    engine = Engine.open(tmp_path / "sdm" / "weights.safetensors", "cpu", "float32")
+    labels = read_labels(photos / "labels" / "00.png", engine.info.palette).labels
+    *_, last = engine.sample(SampleRequest(Layout(labels, engine.info.palette), steps=2))
+    assert isinstance(last, Result) and last.image.shape == (32, 32, 3)
+
+
+def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):
+    """The signal ends the run after the step, saved; status 130; --resume goes on."""
+    arguments = command("run", "--steps", "100000", "--log-every", "1")
+    process = subprocess.Popen([sys.executable, "-m", "core.train", *arguments], cwd=ROOT)
+    log = tmp_path / "run" / "log.csv"
+    while process.poll() is None and not (log.is_file() and len(log.read_text().splitlines()) > 2):
+        pass
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    step = Checkpoint.open(tmp_path / "run" / "weights.safetensors").training["step"]
+    assert step >= 2
+    assert train.main(command("run", "--steps", str(step + 1), "--resume")) == 0
+
+
+def test_torchrun_with_two_processes(command, tmp_path):
+    """The same command under torchrun gives the weights of one process with the same global batch."""
+    arguments = command("two", "--steps", "3")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "core.train"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    subprocess.run([*torchrun, *arguments], cwd=ROOT, env=environment, check=True, capture_output=True)
+    assert train.main(command("one", "--steps", "3")) == 0
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for key in one:
+        torch.testing.assert_close(one[key].float(), two[key].float(), atol=2e-3, rtol=0)
+
+
+# -- bad input ---------------------------------------------------------------------------------------
+
+
+def refused(arguments, capsys) -> str:
+    """The sentence that the command ends with."""
+    assert train.main(arguments) == 2
+    return capsys.readouterr().err
+
+
+def test_a_bad_pair_is_refused_or_skipped_as_asked(command, photos, capsys):
+    """Refused by default, with its name; with --bad-pairs skip the run goes on and counts it."""
+    (photos / "labels" / "03.png").write_bytes(b"no picture")
+    said = refused(command("run", "--steps", "1"), capsys)
+    assert "03.png" in said and "--bad-pairs skip" in said
+    assert train.main(command("run", "--steps", "1", "--bad-pairs", "skip")) == 0
+    assert "1 bad pairs skipped, 5 left" in capsys.readouterr().err
+
+
+def test_a_folder_with_a_run_is_not_overwritten(command, tmp_path, capsys):
+    """Starting again in the same folder is refused and loses nothing."""
+    train.main(command("run", "--steps", "1"))
+    before = weights(tmp_path / "run")
+    assert "--resume" in refused(command("run", "--steps", "9"), capsys)
+    assert all(torch.equal(before[k], v) for k, v in weights(tmp_path / "run").items())
+
+
+def test_a_checkpoint_of_another_shape_is_refused(command, tmp_path, capsys):
+    """Resuming with another network says what differs; the checkpoint is intact."""
+    train.main(command("run", "--steps", "1"))
+    before = (tmp_path / "run" / "state.safetensors").read_bytes()
+    other = UNET.replace("16", "32", 1)
+    assert "spec" in refused(command("run", "--steps", "2", "--resume", spec=other), capsys)
+    assert (tmp_path / "run" / "state.safetensors").read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(command, tmp_path, capsys, monkeypatch):
+    """When writing fails the run ends with a sentence and the last complete state still resumes."""
+    train.main(command("run", "--steps", "2"))
+    before = (tmp_path / "run" / "state.safetensors").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("core.training.save_file", full)
+        said = refused(command("run", "--steps", "4", "--resume"), capsys)
+    assert "No space left" in said and "intact" in said
+    assert (tmp_path / "run" / "state.safetensors").read_bytes() == before
+    assert train.main(command("run", "--steps", "4", "--resume")) == 0
+
+
+def test_an_out_that_cannot_be_a_folder_is_refused(command, tmp_path, capsys):
+    """A file in the way is named."""
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in refused(command("file/run", "--steps", "1"), capsys)
+
+
+@pytest.mark.parametrize("more, says", [
+    (["--data", "nowhere"], "nowhere"), (["--palette", "klingon"], "klingon"),
+    (["--resume"], "nothing to resume"), (["--autoencoder", "none.safetensors"], "none.safetensors"),
+    (["--init", "none.safetensors"], "none.safetensors"), (["--size", "17"], "multiples of 2"),
+    (["--spec", '{"wings": 2}'], "wings"),
+])
+def test_every_bad_argument_has_its_sentence(command, capsys, more, says):
+    """The value is named, the status is 2."""
+    assert says in refused(command("run", "--steps", "1", *more), capsys)
