@@ -1,0 +1,83 @@
+"""Everything that a menu, a button or a key can ask for: one table row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from app.icons import set_icon
+
+
+class Wish(NamedTuple):
+    """One thing to ask for. keys: shortcuts as text; the first is shown. icon: a name or ""."""
+
+    name: str
+    text: str
+    keys: tuple[str, ...] = ()
+    icon: str = ""
+
+
+FILE = (
+    Wish("new", "New", ("Ctrl+N",)),
+    Wish("open", "Open label map…", ("Ctrl+O",)),
+    Wish("open_example", "Open the example"),
+    Wish("save", "Save label map", ("Ctrl+S",)),
+    Wish("save_as", "Save label map as…", ("Ctrl+Shift+S",)),
+    Wish("save_picture", "Save picture…", ("Ctrl+E",), "save"),
+    Wish("quit", "Quit", ("Ctrl+Q",)),
+)
+EDIT = (
+    Wish("undo", "Undo", ("Ctrl+Z",), "undo"),
+    Wish("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),
+)
+TOOLS = (
+    Wish("brush", "Brush", ("B",), "brush"),
+    Wish("eraser", "Eraser", ("E",), "eraser"),
+    Wish("fill", "Fill", ("F",), "fill"),
+    Wish("pick", "Pick a label", ("I",), "pick"),
+    Wish("pan", "Pan", ("H",), "pan"),
+)
+LABELS = (
+    Wish("previous_label", "Previous label", ("-",)),
+    Wish("next_label", "Next label", ("=",)),
+    Wish("swap", "Swap with the last label", ("X",)),
+    Wish("search", "Search labels", ("Ctrl+F",)),
+    Wish("smaller", "Smaller brush", ("[",)),
+    Wish("larger", "Larger brush", ("]",)),
+)
+PICTURE = (
+    Wish("generate", "Generate", ("Ctrl+Return", "Ctrl+Enter")),
+    Wish("cancel", "Cancel", ("Esc",)),
+)
+VIEW = (
+    Wish("fit", "Fit to window", ("Ctrl+0",), "fit"),
+    Wish("actual_size", "100 %", ("Ctrl+1",), "actual"),
+    Wish("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+=")),
+    Wish("zoom_out", "Zoom out", ("Ctrl+-",)),
+    Wish("toggle_layout", "Layout or picture", ("Tab",)),
+)
+HELP = (Wish("keys", "Keys", ("F1",)),)
+
+BY_POINTER = (  # what the canvas itself understands, for the key sheet
+    ("Shift+click", "Straight line from the last point"),
+    ("Alt+click", "Pick a label"),
+    ("Wheel", "Zoom about the pointer"),
+    ("Ctrl+wheel", "Size of the brush"),
+    ("Space+drag, middle button", "Pan"),
+)
+
+
+def build_action(wish: Wish, slot: Callable[[], None], parent: QWidget) -> QAction:
+    """The action of a wish; `slot` takes no argument."""
+    action = QAction(wish.text, parent)
+    action.setObjectName(wish.name)
+    action.setShortcuts([QKeySequence(key) for key in wish.keys])
+    action.triggered.connect(lambda: slot())
+    if wish.icon:
+        set_icon(action, wish.icon)
+    if wish.keys:
+        action.setToolTip(f"{wish.text.rstrip('…')} ({wish.keys[0]})")
+    return action

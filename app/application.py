@@ -1,0 +1,84 @@
+"""Builds the application: the objects, the window, and the wires between them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PySide6.QtGui import QUndoStack
+from PySide6.QtWidgets import QApplication
+
+from app.commands import UNDO_LIMIT
+from app.icons import tinted
+from app.main_window import MainWindow
+from app.pen import Pen
+from app.scene import Scene
+from app.scene_file import SceneFile
+from app.settings import Store
+from app.studio import Studio
+from app.theme import Theme
+from app.worker import failure
+from core.palette import Palette
+from core.request import Engine
+
+
+def build_application(arguments: list[str]) -> QApplication:
+    """The one QApplication, in the style that our themes are made for."""
+    application = QApplication.instance() or QApplication(arguments)
+    application.setApplicationName("SDM Studio")
+    application.setStyle("Fusion")
+    application.setWindowIcon(tinted("app", "#2fa3b8", "#2fa3b8", "#2fa3b8"))
+    return application
+
+
+def build_window(
+    application: QApplication,
+    open_engine: Callable[[], Engine],
+    palette: Palette,
+    layout: Path | None = None,
+    store: Store | None = None,
+) -> MainWindow:
+    """The window with a scene in it: the label map in `layout`, or the example.
+
+    open_engine is called in the worker thread, after `studio.start()`.
+    """
+    store = store or Store()
+    theme = Theme(application)
+    theme.choose(store.theme)
+    scene = Scene(np.full((256, 256), palette.erase_id, np.uint8), palette)
+    undo_stack = QUndoStack()
+    undo_stack.setUndoLimit(UNDO_LIMIT)
+    scene_file = SceneFile(scene, undo_stack)
+    studio = Studio(scene, store.generate(), open_engine)
+    pen = Pen(palette, palette.find("tree") or palette.erase_id)
+    window = MainWindow(scene, pen, undo_stack, scene_file, studio, store, theme)
+    if layout is not None:
+        window.filing.open_path(layout)
+    elif palette.name == "landscape":  # the example is painted with that one
+        scene_file.open_example()
+    return window
+
+
+def run(
+    arguments: list[str],
+    open_engine: Callable[[], Engine],
+    palette: Palette,
+    layout: Path | None = None,
+) -> int:
+    """Open the window and stay until it is closed."""
+    application = build_application(arguments)
+    window = build_window(application, open_engine, palette, layout)
+    window.show()
+    window.studio.start()
+    sys.excepthook = partial(_report, window)
+    return application.exec()
+
+
+def _report(window: MainWindow, kind: type, error: Exception, trace: TracebackType) -> None:
+    """A mistake of the window's own: into the terminal, and where the user looks."""
+    sys.__excepthook__(kind, error, trace)
+    window.show_failure(failure(error))

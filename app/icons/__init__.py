@@ -1,0 +1,66 @@
+"""The program's own icons: SVG files drawn in one colour, tinted to the theme when loaded."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QObject, QRectF, Qt
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QAbstractButton, QWidget
+
+FOLDER = Path(__file__).resolve().parent
+SIDE = 20  # logical pixels; each icon is also kept at twice and three times that
+PROPERTY = "iconName"
+
+
+def set_icon(target: QAction | QAbstractButton, name: str) -> None:
+    """Let `target` carry the icon `name`, from the next `retint` on.
+
+    "unlock/lock" is the icon "unlock", and "lock" while the target is checked.
+    """
+    target.setProperty(PROPERTY, name)
+
+
+def retint(root: QWidget) -> None:
+    """Draw all icons under `root` in the text colours of the application's palette."""
+    palette = QGuiApplication.palette()
+    roles = (
+        QPalette.ColorRole.ButtonText,
+        QPalette.ColorRole.HighlightedText,
+        QPalette.ColorRole.PlaceholderText,
+    )
+    ink, chosen, faint = (palette.color(role).name() for role in roles)
+    for target in root.findChildren(QObject):
+        name = target.property(PROPERTY)
+        if name:
+            target.setIcon(tinted(name, ink, chosen, faint))
+
+
+@lru_cache(maxsize=256)
+def tinted(name: str, ink: str, chosen: str, faint: str) -> QIcon:
+    """The icon in the colour `ink`; `chosen` while checked, `faint` while disabled."""
+    off, _, on = name.partition("/")
+    icon = QIcon()
+    for scale in (1, 2, 3):
+        for drawing, color, mode, state in (
+            (off, ink, QIcon.Mode.Normal, QIcon.State.Off),
+            (on or off, chosen, QIcon.Mode.Normal, QIcon.State.On),
+            (off, faint, QIcon.Mode.Disabled, QIcon.State.Off),
+            (on or off, faint, QIcon.Mode.Disabled, QIcon.State.On),
+        ):
+            icon.addPixmap(_draw(drawing, color, scale), mode, state)
+    return icon
+
+
+def _draw(name: str, color: str, scale: int) -> QPixmap:
+    drawing = (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+    pixmap = QPixmap(SIDE * scale, SIDE * scale)
+    pixmap.fill(QColor(Qt.GlobalColor.transparent))
+    painter = QPainter(pixmap)
+    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", color).encode()))
+    renderer.render(painter, QRectF(0, 0, SIDE * scale, SIDE * scale))
+    painter.end()
+    pixmap.setDevicePixelRatio(scale)
+    return pixmap

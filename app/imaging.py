@@ -1,0 +1,50 @@
+"""numpy arrays as Qt images and Qt images as PNG bytes: the only file that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice
+from PySide6.QtGui import QImage, qRgb
+
+
+def label_image(labels: np.ndarray, colors: np.ndarray) -> QImage:
+    """An Indexed8 view of the label map's own memory: a painted pixel shows without a copy.
+
+    labels: uint8 `[H, W]`, contiguous; keep it alive as long as the image. colors: uint8 `[n, 3]`.
+    """
+    height, width = labels.shape
+    image = QImage(labels.data, width, height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable([qRgb(*color) for color in colors.tolist()])
+    return image
+
+
+def picture_image(picture: np.ndarray) -> QImage:
+    """A copy of an RGB picture, uint8 `[H, W, 3]`, in the format that Qt draws fastest."""
+    height, width, _ = picture.shape
+    rows = np.ascontiguousarray(picture)
+    view = QImage(rows.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+    return view.convertToFormat(QImage.Format.Format_RGB32)
+
+
+def picture_png(picture: np.ndarray, texts: Mapping[str, str]) -> bytes:
+    """An RGB picture as PNG, with one text chunk for each entry of `texts`."""
+    image = picture_image(picture)
+    for key, text in texts.items():
+        image.setText(key, text)
+    return _png(image)
+
+
+def labels_png(labels: np.ndarray, colors: np.ndarray) -> bytes:
+    """A label map as an 8-bit palette PNG whose values are the ids."""
+    return _png(label_image(np.array(labels, order="C"), colors))
+
+
+def _png(image: QImage) -> bytes:
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    if not image.save(buffer, "PNG"):
+        raise OSError("the picture could not be encoded as PNG")
+    return bytes(data.data())

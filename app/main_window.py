@@ -1,0 +1,372 @@
+"""The main window: where things lie, and which wish goes to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QUndoStack
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import actions
+from app.actions import Wish, build_action
+from app.canvas import Canvas
+from app.filing import Filing
+from app.icons import retint
+from app.key_sheet import KeySheet
+from app.panels.chip import Chip
+from app.panels.error_bar import ErrorBar
+from app.panels.generate import GeneratePanel
+from app.panels.options import OptionsBar
+from app.panels.palette import PalettePanel
+from app.panels.result import ResultPanel
+from app.panels.tools import ToolStrip
+from app.pen import Pen
+from app.scene import Scene
+from app.scene_file import SceneFile
+from app.settings import THEMES, Store
+from app.studio import Status, Studio
+from app.theme import Theme
+from core.request import Failed
+
+LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+
+
+class MainWindow(QMainWindow):
+    """Holds the widgets; the state is in the scene, the pen, the studio and the store."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        pen: Pen,
+        undo_stack: QUndoStack,
+        scene_file: SceneFile,
+        studio: Studio,
+        store: Store,
+        theme: Theme,
+    ) -> None:
+        super().__init__()
+        self.scene, self.pen, self.undo_stack = scene, pen, undo_stack
+        self.scene_file, self.studio = scene_file, studio
+        self.store, self.theme = store, theme
+        self.filing = Filing(self, scene_file, studio)
+        self._build_actions()
+        self._build_widgets()
+        self._build_docks()
+        self._build_menus()
+        self._build_status_bar()
+        self._connect()
+        self.resize(1280, 720)
+        self._lay_out()
+        self._first_layout = self.saveState()
+        self._restore()
+        self._show_everything()
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def _build_actions(self) -> None:
+        slots = {
+            "quit": self.close,
+            "undo": self.undo_stack.undo,
+            "redo": self.undo_stack.redo,
+            "previous_label": lambda: self.pen.step(-1),
+            "next_label": lambda: self.pen.step(1),
+            "swap": self.pen.swap,
+            "search": lambda: self.palette_panel.search.setFocus(),
+            "smaller": lambda: self.pen.grow(-1),
+            "larger": lambda: self.pen.grow(1),
+            "generate": self.studio.generate,
+            "cancel": self.studio.cancel,
+            "fit": lambda: self.canvas.fit(),
+            "actual_size": lambda: self.canvas.actual_size(),
+            "zoom_in": lambda: self.canvas.zoom(2**0.5),
+            "zoom_out": lambda: self.canvas.zoom(2**-0.5),
+            "toggle_layout": lambda: self.canvas.toggle_layout(),
+            "keys": lambda: KeySheet(self).open(),
+            "new": self.filing.new,
+            "open": self.filing.open,
+            "open_example": self.filing.open_example,
+            "save": self.filing.save,
+            "save_as": self.filing.save_as,
+            "save_picture": self.filing.save_picture,
+        }
+        self.acts = {wish.name: self._build_action(wish, slots) for wish in _all_wishes()}
+        self.acts["save_picture"].setEnabled(False)
+        self.acts["cancel"].setEnabled(False)
+        group = QActionGroup(self)
+        for wish in actions.TOOLS:
+            self.acts[wish.name].setCheckable(True)
+            group.addAction(self.acts[wish.name])
+
+    def _build_action(self, wish: Wish, slots: dict) -> QAction:
+        slot = slots.get(wish.name) or (lambda: self.pen.use(wish.name))
+        return build_action(wish, slot, self)
+
+    def _acts(self, wishes: Iterable[Wish]) -> list[QAction]:
+        return [self.acts[wish.name] for wish in wishes]
+
+    def _build_widgets(self) -> None:
+        self.canvas = Canvas(self.scene, self.pen, self.undo_stack)
+        self.error_bar = ErrorBar()
+        self.palette_panel = PalettePanel(self.scene.palette)
+        self.result_panel = ResultPanel(self.acts["save_picture"])
+        self.generate_panel = GeneratePanel(self.studio.settings)
+        self.options = OptionsBar([self.acts["fit"], self.acts["actual_size"]])
+        strip = ToolStrip(self._acts(actions.TOOLS), self._acts(actions.EDIT))
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 4, 0, 4)
+        layout.setSpacing(6)
+        layout.addWidget(self.error_bar)
+        layout.addWidget(self.canvas, 1)
+        self.setCentralWidget(middle)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.options)
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, strip)
+        for bar in (self.options, strip):
+            bar.toggleViewAction().setEnabled(False)  # nothing else holds these controls
+        # Tab belongs to the canvas alone: elsewhere it goes from control to control.
+        self.removeAction(self.acts["toggle_layout"])
+        self.acts["toggle_layout"].setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.canvas.addAction(self.acts["toggle_layout"])
+
+    def _build_docks(self) -> None:
+        panels = (
+            ("Palette", self.palette_panel),
+            ("Picture", self.result_panel),
+            ("Generate", self.generate_panel),
+        )
+        self.docks = [self._build_dock(title, panel) for title, panel in panels]
+
+    def _build_dock(self, title: str, panel: QWidget) -> QDockWidget:
+        dock = QDockWidget(title, self, objectName=title.lower())
+        dock.setWidget(panel)
+        return dock
+
+    def _lay_out(self) -> None:
+        """The docks as on a first start."""
+        palette, result, generate = self.docks
+        self.addDockWidget(LEFT, palette)
+        self.addDockWidget(RIGHT, result)
+        self.addDockWidget(RIGHT, generate)
+        self.resizeDocks([palette, result], [184, 410], Qt.Orientation.Horizontal)
+        self.resizeDocks([result, generate], [440, 200], Qt.Orientation.Vertical)
+
+    def _build_menus(self) -> None:
+        bar = self.menuBar()
+        _fill_menu(bar.addMenu("&File"), self._acts(actions.FILE), breaks=(3, 5, 6))
+        _fill_menu(bar.addMenu("&Edit"), self._acts(actions.EDIT + actions.LABELS), breaks=(2, 6))
+        _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
+        _fill_menu(bar.addMenu("&Picture"), self._acts(actions.PICTURE))
+        view = bar.addMenu("&View")
+        _fill_menu(view, self._acts(actions.VIEW))
+        view.addSeparator()
+        view.addActions([dock.toggleViewAction() for dock in self.docks])
+        view.addAction("Reset layout").triggered.connect(self.reset_layout)
+        view.addSeparator()
+        self._build_theme_menu(view.addMenu("Theme"))
+        _fill_menu(bar.addMenu("&Help"), self._acts(actions.HELP))
+
+    def _build_theme_menu(self, menu: QMenu) -> None:
+        group = QActionGroup(self)
+        for choice in THEMES:
+            action = menu.addAction(choice.capitalize())
+            action.setCheckable(True)
+            action.setChecked(choice == self.store.theme)
+            action.triggered.connect(lambda _=False, c=choice: self.choose_theme(c))
+            group.addAction(action)
+
+    def _build_status_bar(self) -> None:
+        self.chip = Chip()
+        self.chip.setContentsMargins(10, 2, 10, 2)
+        self.place_label = QLabel(objectName="faint")
+        self.zoom_label = QLabel(objectName="faint")
+        self.size_label = QLabel(objectName="faint")
+        self.model_label = QLabel(objectName="faint")
+        bar = self.statusBar()
+        bar.addWidget(self.chip)
+        bar.addWidget(self.place_label)
+        for label in (self.model_label, self.size_label, self.zoom_label):
+            label.setContentsMargins(8, 0, 8, 0)
+            bar.addPermanentWidget(label)
+
+    def _connect(self) -> None:
+        self.scene.replaced.connect(self._show_title)
+        self.undo_stack.cleanChanged.connect(self._show_title)
+        self.undo_stack.indexChanged.connect(self.studio.review)
+        self.undo_stack.canUndoChanged.connect(self._show_undo)
+        self.undo_stack.canRedoChanged.connect(self._show_undo)
+        self.pen.changed.connect(self._show_pen)
+        self.canvas.painting.connect(self._on_painting)
+        self.canvas.hovered.connect(self._show_place)
+        self.canvas.zoomed.connect(self._show_zoom)
+        self.canvas.blended.connect(self.options.show_blend)
+        self.options.resized.connect(self.pen.resize)
+        self.options.reshaped.connect(self.pen.reshape)
+        self.options.contiguity.connect(self.pen.set_contiguous)
+        self.options.blended.connect(self.canvas.set_opacity)
+        self.palette_panel.label_chosen.connect(self._choose_label)
+        self.palette_panel.swap_wanted.connect(self.pen.swap)
+        self.palette_panel.left.connect(self.canvas.setFocus)
+        self.generate_panel.generate_wanted.connect(self.studio.generate)
+        self.generate_panel.cancel_wanted.connect(self.studio.cancel)
+        self.generate_panel.edited.connect(self.studio.change_settings)
+        self.studio.settings_changed.connect(self.generate_panel.show_settings)
+        self.studio.status_changed.connect(self._show_status)
+        self.studio.picture_changed.connect(self.canvas.show_picture)
+        self.studio.picture_changed.connect(self.result_panel.show_picture)
+        self.studio.failed.connect(self.show_failure)
+        self.filing.done.connect(self._on_file)
+        self.filing.failed.connect(self.show_failure)
+        for box in self.findChildren(QSpinBox):
+            box.lineEdit().setTextMargins(4, 0, 0, 0)  # a style sheet does not reach this one
+            box.lineEdit().returnPressed.connect(self.canvas.setFocus)  # who has the keys again
+        self.theme.changed.connect(self._retint)
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def _show_everything(self) -> None:
+        self._retint()
+        self._show_pen()
+        self._show_title()
+        self._show_undo()
+        self._show_status(self.studio.status())
+        self.options.show_blend(self.canvas.opacity)
+        self.canvas.setFocus()
+
+    def _retint(self) -> None:
+        retint(self)
+
+    def _show_title(self) -> None:
+        path = self.scene_file.path
+        self.setWindowTitle(f"{path.name if path else 'Untitled'}[*] – SDM Studio")
+        self.setWindowModified(not self.scene_file.saved)
+        width, height = self.scene.size
+        self.size_label.setText(f"{width} × {height}")
+
+    def _show_undo(self) -> None:
+        free = not self.canvas.busy
+        self.acts["undo"].setEnabled(free and self.undo_stack.canUndo())
+        self.acts["redo"].setEnabled(free and self.undo_stack.canRedo())
+
+    def _show_pen(self) -> None:
+        self.acts[self.pen.tool].setChecked(True)
+        self.options.show_pen(self.pen)
+        self.palette_panel.show_labels(self.pen.label, self.pen.previous_label)
+
+    def _show_place(self, point: tuple[float, float] | None) -> None:
+        label = self.scene.label_at(point) if point else None
+        if label is None:
+            self.place_label.clear()
+        else:
+            x, y = (int(part) for part in point)
+            self.place_label.setText(f"{x}, {y}   {self.scene.palette[label].name}")
+
+    def _show_zoom(self, zoom: float) -> None:
+        self.zoom_label.setText(f"{zoom:.0%}")
+
+    def _show_status(self, status: Status) -> None:
+        self.chip.show_status(status.state, status.text)
+        self.generate_panel.show_progress(status.step, status.steps, _progress_text(status))
+        self.generate_panel.show_abilities(status.can_generate, status.can_cancel)
+        self.acts["generate"].setEnabled(status.can_generate)
+        self.acts["cancel"].setEnabled(status.can_cancel)
+        self.acts["save_picture"].setEnabled(self.studio.result is not None)
+        if self.studio.model is not None:
+            model = self.studio.model
+            self.model_label.setText(f"{model.name} · {model.device} · {model.precision}")
+            self.model_label.setToolTip(model.summary)
+
+    def show_failure(self, failed: Failed) -> None:
+        """Say what went wrong, above the canvas."""
+        self.error_bar.show_error(failed.message, failed.details)
+
+    def _on_file(self, notice: str) -> None:
+        self._show_title()
+        if notice:
+            self.error_bar.show_error(notice)
+        else:
+            self.error_bar.hide()
+
+    def _on_painting(self, painting: bool) -> None:
+        self._show_undo()
+        self.studio.set_painting(painting)
+
+    def _choose_label(self, label: int) -> None:
+        self.pen.choose(label)
+        if self.pen.tool not in ("brush", "fill"):  # a label is taken to paint with it
+            self.pen.use("brush")
+
+    def choose_theme(self, choice: str) -> None:
+        """Wear another theme, and remember it."""
+        self.store.theme = choice
+        self.theme.choose(choice)
+
+    # -- the window itself ------------------------------------------------------------------------
+
+    def reset_layout(self) -> None:
+        """The docks as on a first start."""
+        self.restoreState(self._first_layout)
+        self._lay_out()
+
+    def _restore(self) -> None:
+        geometry, docks = self.store.window()
+        if not geometry.isEmpty():
+            self.restoreGeometry(geometry)
+        if not docks.isEmpty():
+            self.restoreState(docks)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.filing.may_go():
+            event.ignore()
+            return
+        self.store.keep_window(self.saveGeometry(), self.saveState())
+        self.store.keep_generate(self.studio.settings)
+        self.hide()  # the thread may need a moment: the window is gone at once
+        self.studio.stop()
+        self.undo_stack.disconnect(self)  # it may outlive the window's widgets
+        event.accept()
+
+
+def _all_wishes() -> list[Wish]:
+    tables = (
+        actions.FILE,
+        actions.EDIT,
+        actions.TOOLS,
+        actions.LABELS,
+        actions.PICTURE,
+        actions.VIEW,
+        actions.HELP,
+    )
+    return [wish for table in tables for wish in table]
+
+
+def _fill_menu(menu: QMenu, items: list[QAction], breaks: tuple[int, ...] = ()) -> None:
+    for index, action in enumerate(items):
+        if index in breaks:
+            menu.addSeparator()
+        menu.addAction(action)
+
+
+def _progress_text(status: Status) -> str:
+    if status.state == "loading" and status.steps:
+        return "waiting for the model"
+    if not status.steps:
+        return ""
+    text = f"step {status.step}/{status.steps}"
+    left = status.seconds_left
+    return text if left is None else f"{text} · {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,58 @@
+"""What went wrong, in a sentence inside the window, with the details at hand."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+)
+
+from app.icons import set_icon
+
+
+class ErrorBar(QFrame):
+    """Hidden until there is something to say; the newest thing replaces the one before."""
+
+    def __init__(self) -> None:
+        super().__init__(objectName="errorBar")
+        self.sentence = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.details = QPlainTextEdit(readOnly=True)
+        self.details.setFixedHeight(150)
+        self.details_button = QPushButton("Details", checkable=True)
+        self.details_button.toggled.connect(self.details.setVisible)
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.clicked.connect(self._copy)
+        close = QToolButton(toolTip="Close")
+        close.setAccessibleName("Close")
+        set_icon(close, "close")
+        close.clicked.connect(self.hide)
+        row = QHBoxLayout()
+        row.addWidget(self.sentence, 1)
+        for button in (self.details_button, self.copy_button, close):
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 6, 6, 6)
+        layout.addLayout(row)
+        layout.addWidget(self.details)
+        self.details.hide()
+        self.hide()
+
+    def show_error(self, message: str, details: str = "") -> None:
+        """Show a sentence; `details` is for those who will report it."""
+        self.sentence.setText(message)
+        self.details.setPlainText(details)
+        self.details_button.setChecked(False)
+        self.details_button.setVisible(bool(details))
+        self.show()
+
+    def _copy(self) -> None:
+        parts = (self.sentence.text(), self.details.toPlainText())
+        QGuiApplication.clipboard().setText("\n\n".join(part for part in parts if part))

@@ -1,0 +1,125 @@
+"""The bar above the canvas: the brush at the left, the view at the right."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
+
+from app.icons import set_icon
+from app.pen import MAX_DIAMETER, SHAPES, Pen
+
+BRUSHES = ("brush", "eraser")
+TICKS = 100  # positions of the size slider: the square root of the size, for fine small brushes
+
+
+class OptionsBar(QToolBar):
+    """resized(diameter in pixels). reshaped(shape). contiguity(touching area only?).
+    blended(opacity of the layout, 0..1)."""
+
+    resized = Signal(int)
+    reshaped = Signal(str)
+    contiguity = Signal(bool)
+    blended = Signal(float)
+
+    def __init__(self, view_actions: list[QAction]) -> None:
+        super().__init__("Brush and view", objectName="options")
+        self.setMovable(False)
+        self.setIconSize(QSize(20, 20))
+        self._brush_parts = [self._add(w) for w in self._build_brush()]
+        self.touching = QCheckBox("Touching area only")
+        self.touching.setStyleSheet("margin-left: 8px")
+        self.touching.setToolTip("Off: fill every pixel that has the label under the pointer")
+        self.touching.toggled.connect(self.contiguity)
+        self._fill_part = self._add(self.touching)
+        self._add(_spring())
+        for widget in self._build_blend():
+            self._add(widget)
+        self.addSeparator()
+        self.addActions(view_actions)
+
+    def _build_brush(self) -> list[QWidget]:
+        self.size_slider = _slider(150, "Brush size ([ and ], or Ctrl+wheel)")
+        self.size_slider.valueChanged.connect(lambda tick: self.resized.emit(_diameter(tick)))
+        self.size_box = QSpinBox(minimum=1, maximum=MAX_DIAMETER, suffix=" px")
+        self.size_box.setToolTip("Diameter of the brush in pixels of the map")
+        self.size_box.setFixedWidth(84)
+        self.size_box.setAccessibleName("Brush size")
+        self.size_box.valueChanged.connect(self.resized)
+        self._shapes = {shape: _shape_button(shape) for shape in SHAPES}
+        group = QButtonGroup(self)
+        for shape, button in self._shapes.items():
+            group.addButton(button)
+            button.clicked.connect(lambda _=False, s=shape: self.reshaped.emit(s))
+        return [_label("Size"), self.size_slider, self.size_box, *self._shapes.values()]
+
+    def _build_blend(self) -> list[QWidget]:
+        self.blend = _slider(130, "What the canvas shows, from the picture to the layout (Tab)")
+        self.blend.valueChanged.connect(lambda tick: self.blended.emit(tick / TICKS))
+        return [_label("Picture"), self.blend, _label("Layout")]
+
+    def _add(self, widget: QWidget) -> QAction:
+        return self.addWidget(widget)
+
+    def show_pen(self, pen: Pen) -> None:
+        """Show the brush, or the option of the fill tool."""
+        shown = {self.size_slider: _tick(pen.diameter), self.size_box: pen.diameter}
+        for widget, value in shown.items():
+            widget.blockSignals(True)
+            widget.setValue(value)
+            widget.blockSignals(False)
+        self._shapes[pen.shape].setChecked(True)
+        self.touching.setChecked(pen.contiguous)
+        for part in self._brush_parts:
+            part.setVisible(pen.tool in BRUSHES)
+        self._fill_part.setVisible(pen.tool == "fill")
+
+    def show_blend(self, opacity: float) -> None:
+        """Show the opacity of the layout, 0..1."""
+        self.blend.setValue(round(opacity * TICKS))
+
+
+def _slider(width: int, tip: str) -> QSlider:
+    slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=TICKS)
+    slider.setFixedWidth(width)
+    slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    slider.setToolTip(tip)
+    slider.setAccessibleName(tip.split(" (")[0])
+    return slider
+
+
+def _label(text: str) -> QLabel:
+    label = QLabel(text, objectName="faint")
+    label.setContentsMargins(8, 0, 8, 0)
+    return label
+
+
+def _shape_button(shape: str) -> QToolButton:
+    button = QToolButton(checkable=True, toolTip=f"{shape.capitalize()} brush")
+    button.setAccessibleName(f"{shape.capitalize()} brush")
+    set_icon(button, shape)
+    return button
+
+
+def _spring() -> QWidget:
+    widget = QWidget()
+    widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    return widget
+
+
+def _diameter(tick: int) -> int:
+    return max(1, round(MAX_DIAMETER * (tick / TICKS) ** 2))
+
+
+def _tick(diameter: int) -> int:
+    return round(TICKS * (diameter / MAX_DIAMETER) ** 0.5)

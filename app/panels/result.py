@@ -1,0 +1,80 @@
+"""The picture, as large as the dock allows, and how it was made."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QImage, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from app.imaging import picture_image
+
+HINT = (
+    "Your picture will appear here.\n\n"
+    "Take a label from the palette, paint the scene,\n"
+    "then press Ctrl+Enter."
+)
+MARGIN = 8  # logical pixels around the picture
+
+
+class PictureView(QWidget):
+    """Draws one picture, smooth and whole, or a hint while there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture: QImage | None = None
+        self.setMinimumSize(160, 120)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName("Picture")
+
+    def show_picture(self, picture: np.ndarray | None) -> None:
+        """uint8 `[H, W, 3]`, or None."""
+        self._picture = None if picture is None else picture_image(picture)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self.palette().color(QPalette.ColorRole.Dark))
+        if self._picture is None:
+            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, HINT)
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(self._place(), self._picture)
+
+    def _place(self) -> QRectF:
+        room = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+        size = self._picture.size().scaled(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRectF(0, 0, size.width(), size.height())
+        place.moveCenter(QRectF(room).center())
+        return place
+
+
+class ResultPanel(QWidget):
+    """The picture above a line with its caption and a button that saves it."""
+
+    def __init__(self, save: QAction) -> None:
+        super().__init__()
+        self.view = PictureView()
+        self.caption = QLabel(objectName="faint")
+        self.caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        button = QToolButton()
+        button.setDefaultAction(save)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.caption, 1)
+        row.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 10, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.view, 1)
+        layout.addLayout(row)
+
+    def sizeHint(self) -> QSize:
+        return QSize(400, 400)
+
+    def show_picture(self, picture: np.ndarray | None, caption: str) -> None:
+        """uint8 `[H, W, 3]` and a line about it; None for no picture."""
+        self.view.show_picture(picture)
+        self.caption.setText(caption)
+        self.caption.setToolTip(caption)

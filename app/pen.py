@@ -1,0 +1,69 @@
+"""What is in the painter's hand: tool, label, brush."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from core.palette import Palette
+
+MAX_DIAMETER = 500  # pixels
+SHAPES = ("round", "square")
+
+
+class Pen(QObject):
+    """The one place that knows the current tool, label and brush; every widget shows it."""
+
+    changed = Signal()
+
+    def __init__(self, palette: Palette, label: int = 0) -> None:
+        super().__init__()
+        self.palette = palette
+        self.tool = "brush"
+        self.label = label
+        self.previous_label = palette.erase_id
+        self.diameter = 16  # label-map pixels
+        self.shape = SHAPES[0]
+        self.contiguous = True  # fill: the touching area only
+        self.last_point: tuple[float, float] | None = None  # where a straight line would start
+
+    def use(self, tool: str) -> None:
+        """Take another tool."""
+        self.tool = tool
+        self.changed.emit()
+
+    def choose(self, label: int) -> None:
+        """Take another label; the old one stays within reach of `swap`."""
+        if label != self.label:
+            self.previous_label, self.label = self.label, label
+        self.changed.emit()
+
+    def swap(self) -> None:
+        """Back to the label before this one."""
+        self.choose(self.previous_label)
+
+    def step(self, by: int) -> None:
+        """Go `by` labels down the palette, round the end, past hidden ones."""
+        shown = [c.id for c in self.palette.classes if not c.hidden]
+        here = shown.index(self.label) if self.label in shown else 0
+        self.choose(shown[(here + by) % len(shown)])
+
+    def resize(self, diameter: int) -> None:
+        """Set the brush to `diameter` pixels, 1 to `MAX_DIAMETER`."""
+        self.diameter = max(1, min(MAX_DIAMETER, int(diameter)))
+        self.changed.emit()
+
+    def grow(self, steps: int) -> None:
+        """Widen (or narrow) the brush by about an eighth per step, by a pixel at least."""
+        for _ in range(abs(steps)):
+            amount = max(1, round(self.diameter / 8))
+            self.resize(self.diameter + (amount if steps > 0 else -amount))
+
+    def reshape(self, shape: str) -> None:
+        """Take a round or a square brush."""
+        self.shape = shape
+        self.changed.emit()
+
+    def set_contiguous(self, contiguous: bool) -> None:
+        """Fill the touching area only, or every pixel of the label."""
+        self.contiguous = contiguous
+        self.changed.emit()

@@ -1,0 +1,94 @@
+"""What the program remembers: how to generate, how the window lies, which theme."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from core.request import MAX_SEED, SAMPLER_NAMES
+
+MAX_STEPS = 250
+MIN_GUIDANCE, MAX_GUIDANCE = 1.0, 5.0
+THEMES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """How a picture is made from the scene.
+
+    steps: 1..`MAX_STEPS`. guidance_scale: `MIN_GUIDANCE`..`MAX_GUIDANCE`; 1 is off. seed:
+    0..`MAX_SEED`; unless locked, each Generate draws a new one.
+    """
+
+    steps: int = 25
+    sampler: str = SAMPLER_NAMES[0]
+    guidance_scale: float = 1.5
+    seed: int = 1
+    seed_locked: bool = False
+
+    def checked(self) -> GenerateSettings:
+        """The nearest settings that can be used: a stored file may hold anything."""
+        return replace(
+            self,
+            steps=_clamp(self.steps, 1, MAX_STEPS),
+            sampler=self.sampler if self.sampler in SAMPLER_NAMES else SAMPLER_NAMES[0],
+            guidance_scale=_clamp(self.guidance_scale, MIN_GUIDANCE, MAX_GUIDANCE),
+            seed=_clamp(self.seed, 0, MAX_SEED),
+        )
+
+
+def _clamp(value: Any, low: Any, high: Any) -> Any:
+    return max(low, min(high, value))
+
+
+class Store:
+    """The user's settings file. Give `path` to keep them in an ini file of your own."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        if path is None:
+            self._settings = QSettings("SDM Studio", "SDM Studio")
+        else:
+            self._settings = QSettings(str(path), QSettings.Format.IniFormat)
+
+    def generate(self) -> GenerateSettings:
+        """The last generate settings; the default of each that is missing or unreadable."""
+        default = GenerateSettings()
+        found = {name: self._read(name, value) for name, value in asdict(default).items()}
+        return GenerateSettings(**found).checked()
+
+    def keep_generate(self, settings: GenerateSettings) -> None:
+        """Remember the generate settings."""
+        for name, value in asdict(settings).items():
+            self._settings.setValue(f"generate/{name}", value)
+
+    def _read(self, name: str, default: Any) -> Any:
+        try:
+            return self._settings.value(f"generate/{name}", default, type=type(default))
+        except (TypeError, ValueError):
+            return default
+
+    @property
+    def theme(self) -> str:
+        """One of `THEMES`."""
+        theme = self._settings.value("window/theme", THEMES[0])
+        return theme if theme in THEMES else THEMES[0]
+
+    @theme.setter
+    def theme(self, theme: str) -> None:
+        self._settings.setValue("window/theme", theme)
+
+    def window(self) -> tuple[QByteArray, QByteArray]:
+        """(geometry, docks) of the main window as it was left; empty at first."""
+        keys = ("window/geometry", "window/docks")
+        found = [self._settings.value(key, QByteArray()) for key in keys]
+        geometry, docks = (f if isinstance(f, QByteArray) else QByteArray() for f in found)
+        return geometry, docks
+
+    def keep_window(self, geometry: QByteArray, docks: QByteArray) -> None:
+        """Remember how the main window lies."""
+        self._settings.setValue("window/geometry", geometry)
+        self._settings.setValue("window/docks", docks)
+        self._settings.sync()

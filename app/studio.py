@@ -1,0 +1,262 @@
+"""The controller: freezes the scene into a request, runs it, and tells what comes of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from app.scene import Scene
+from app.settings import GenerateSettings
+from app.worker import Worker, failure
+from core.request import (
+    MAX_SEED,
+    Engine,
+    Failed,
+    Layout,
+    ModelInfo,
+    Preview,
+    RequestError,
+    Result,
+    SampleRequest,
+    Started,
+    Stepped,
+)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The engine is open."""
+
+    info: ModelInfo
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is happening, for every widget that tells about it.
+
+    state: "loading", "no model", "sampling", "painting", "failed", "stale" or "idle".
+    step, steps: progress of the sample, 0 of 0 without one. seconds_left: None while unknown.
+    """
+
+    state: str
+    text: str
+    step: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
+    can_generate: bool = True
+    can_cancel: bool = False
+
+
+class Studio(QObject):
+    """Scene and settings go in, pictures come out.
+
+    status_changed(Status). settings_changed(GenerateSettings). picture_changed(picture, caption):
+    uint8 `[H, W, 3]` or None: a preview while sampling, else the last result. failed(Failed).
+    """
+
+    status_changed = Signal(object)
+    settings_changed = Signal(object)
+    picture_changed = Signal(object, str)
+    failed = Signal(object)
+
+    def __init__(
+        self, scene: Scene, settings: GenerateSettings, open_engine: Callable[[], Engine]
+    ) -> None:
+        super().__init__()
+        self.scene = scene
+        self.settings = settings
+        self.result: Result | None = None
+        self.model: ModelInfo | None = None
+        self._open_engine = open_engine
+        self._engine: Engine | None = None  # touched by the worker thread only
+        self._phase = "loading"  # or "no model", "ready", "sampling", "failed"
+        self._painting = False
+        self._stale = False
+        self._step, self._steps, self._began = 0, 0, 0.0
+        self._ticket = 0
+        self._worker = Worker(self)
+        self._worker.happened.connect(self._on_event)
+        self._worker.ended.connect(self._on_end)
+
+    # -- wishes -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread and open the engine in it."""
+        self._worker.start()
+        self._ticket = self._worker.submit(lambda: self._session(None))
+        self._tell()
+
+    def generate(self) -> None:
+        """Sample the scene as it is now; a running sample gives way."""
+        if self._phase == "no model":
+            return
+        if not self.settings.seed_locked:
+            self.change_settings(replace(self.settings, seed=random.randint(0, MAX_SEED)))
+        try:
+            request = self._freeze()
+        except RequestError as error:
+            self.failed.emit(failure(error))
+            return
+        self._phase = "loading" if self.model is None else "sampling"
+        self._step, self._steps, self._began = 0, request.steps, time.monotonic()
+        self._ticket = self._worker.submit(lambda: self._session(request))
+        self._tell()
+
+    def cancel(self) -> None:
+        """Give up the running sample within one step and go back to the last finished picture."""
+        if self._phase not in ("sampling", "loading"):
+            return
+        if self.model is None:  # opening goes on, only the sample behind it is dropped
+            self._ticket = self._worker.submit(lambda: self._session(None))
+        else:
+            self._worker.cancel()
+            self._ticket = 0  # events already on their way are not for us any more
+            self._phase = "ready"
+        self._forget_progress()
+        self._show_result()
+
+    def change_settings(self, settings: GenerateSettings) -> None:
+        """Take new settings. A running sample reads its guidance scale from here."""
+        if settings != self.settings:
+            self.settings = settings
+            self.settings_changed.emit(settings)
+
+    def set_painting(self, painting: bool) -> None:
+        """A gesture on the canvas began or ended."""
+        self._painting = painting
+        self.review()
+
+    def review(self) -> None:
+        """Compare the scene with the layout of the last picture."""
+        drawn = self.result and self.result.request.layout.labels
+        self._stale = drawn is not None and not np.array_equal(drawn, self.scene.labels)
+        self._tell()
+
+    def forget_result(self) -> None:
+        """Another scene was opened: its picture is still to be made."""
+        self.cancel()
+        self.result = None
+        self._show_result()
+        self.review()
+
+    def stop(self) -> None:
+        """Cancel everything and end the thread; returns when it is over."""
+        self._ticket = 0
+        self._worker.stop()
+
+    def status(self) -> Status:
+        """What is happening now."""
+        busy = self._steps > 0
+        match self._phase:
+            case "loading":
+                return Status("loading", "loading model", 0, self._steps, None, True, busy)
+            case "sampling":
+                text = f"sampling {self._step}/{self._steps}"
+                left = self._seconds_left()
+                return Status("sampling", text, self._step, self._steps, left, True, True)
+            case "no model":
+                state = "painting" if self._painting else "no model"
+                return Status(state, state, can_generate=False)
+        state = "stale" if self._stale else "idle"
+        if self._phase == "failed":
+            state = "failed"
+        if self._painting:
+            state = "painting"
+        return Status(state, state)
+
+    # -- the worker's side ------------------------------------------------------------------------
+
+    def _session(self, request: SampleRequest | None) -> Iterator[Any]:
+        """Open the engine if need be, then sample. Runs in the worker thread."""
+        if self._engine is None:
+            self._engine = self._open_engine()
+        yield Opened(self._engine.info)
+        if request is not None:
+            yield from self._engine.sample(request, self._guidance_now)
+
+    def _guidance_now(self) -> float:
+        """Called in the worker thread: reading one attribute of a frozen object needs no lock."""
+        return self.settings.guidance_scale
+
+    def _freeze(self) -> SampleRequest:
+        settings = self.settings
+        return SampleRequest(
+            Layout(self.scene.labels, self.scene.palette),
+            steps=settings.steps,
+            sampler=settings.sampler,
+            guidance_scale=settings.guidance_scale,
+            seed=settings.seed,
+        )
+
+    # -- events -----------------------------------------------------------------------------------
+
+    def _on_event(self, ticket: int, event: Any) -> None:
+        if ticket != self._ticket:  # the job was cancelled or overtaken
+            if isinstance(event, Failed):
+                self.failed.emit(event)
+            return
+        match event:
+            case Opened(info=info):
+                self.model = info
+                self._phase = "sampling" if self._steps else "ready"
+            case Started(steps=steps):
+                self._phase, self._step, self._steps = "sampling", 0, steps
+                self._began = time.monotonic()
+            case Stepped(step=step, steps=steps):
+                self._step, self._steps = step, steps
+            case Preview(images=images, step=step, steps=steps):
+                self._step, self._steps = step, steps
+                self.picture_changed.emit(images[0], f"preview · step {step} of {steps}")
+            case Result():
+                self.result = event
+                self._phase = "ready"
+                self._show_result()
+                self.review()
+            case Failed():
+                self._fail(event)
+        self._tell()
+
+    def _on_end(self, ticket: int) -> None:
+        if ticket == self._ticket:
+            if self._phase == "sampling":
+                self._phase = "ready"
+            self._forget_progress()
+
+    def _fail(self, event: Failed) -> None:
+        self._phase = "failed" if self.model else "no model"
+        self._show_result()
+        self.failed.emit(event)
+        self._tell()
+
+    def _forget_progress(self) -> None:
+        self._step = self._steps = 0
+        self._tell()
+
+    # -- telling ----------------------------------------------------------------------------------
+
+    def _show_result(self) -> None:
+        if self.result is None:
+            self.picture_changed.emit(None, "")
+        else:
+            self.picture_changed.emit(self.result.image, _caption(self.result))
+
+    def _seconds_left(self) -> float | None:
+        if not self._step:
+            return None
+        return (time.monotonic() - self._began) / self._step * (self._steps - self._step)
+
+    def _tell(self) -> None:
+        self.status_changed.emit(self.status())
+
+
+def _caption(result: Result) -> str:
+    request, (height, width, _) = result.request, result.image.shape
+    return f"{width} × {height} · seed {request.seed} · {request.steps} steps · " + (
+        f"{request.sampler} · {result.seconds:.1f} s"
+    )

@@ -1,0 +1,198 @@
+"""Light and dark: two sets of colours for one style. Label colours are not among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from string import Template
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from app.icons import FOLDER
+
+
+@dataclass(frozen=True)
+class Colors:
+    """The colours of a theme, as #rrggbb."""
+
+    window: str
+    base: str
+    raised: str  # buttons
+    hover: str
+    line: str
+    backdrop: str  # around the canvas and the picture
+    text: str
+    faint: str
+    accent: str
+    accent_hover: str
+    on_accent: str
+    warning: str
+    on_warning: str
+
+
+LIGHT = Colors(
+    window="#f3f4f6",
+    base="#ffffff",
+    raised="#fcfcfd",
+    hover="#e4e8ec",
+    line="#d0d5db",
+    backdrop="#dfe2e6",
+    text="#20252b",
+    faint="#69727d",
+    accent="#0d7a8c",
+    accent_hover="#0a8ba0",
+    on_accent="#ffffff",
+    warning="#fdecd8",
+    on_warning="#6b3a06",
+)
+DARK = Colors(
+    window="#25282d",
+    base="#1c1f23",
+    raised="#31353b",
+    hover="#3a3f46",
+    line="#3d424a",
+    backdrop="#17191c",
+    text="#e5e8ec",
+    faint="#959da8",
+    accent="#2fa3b8",
+    accent_hover="#3bb5cb",
+    on_accent="#06181c",
+    warning="#45331d",
+    on_warning="#f5d7ae",
+)
+
+STYLE = Template("""
+QMainWindow::separator { background: $window; width: 6px; height: 6px; }
+QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
+QDockWidget::title { background: $window; padding: 7px 4px 5px 0px; text-align: left; }
+QToolBar { background: $window; border: none; padding: 3px; spacing: 3px; }
+QToolBar::separator { background: $line; margin: 6px; width: 1px; height: 1px; }
+QStatusBar { border-top: 1px solid $line; }
+QStatusBar::item { border: none; }
+QMenuBar { background: $window; padding: 2px 4px; }
+QToolTip { background: $base; color: $text; border: 1px solid $line; padding: 4px 6px; }
+QToolButton { border: none; border-radius: 5px; padding: 5px; }
+QToolButton:hover { background: $hover; }
+QToolButton:pressed { background: $line; }
+QToolButton:checked { background: $accent; color: $on_accent; }
+QToolButton:focus { border: 1px solid $accent; padding: 4px; }
+QPushButton { background: $raised; border: 1px solid $line; border-radius: 5px;
+              padding: 6px 14px; }
+QPushButton:hover { background: $hover; }
+QPushButton:focus { border-color: $accent; }
+QPushButton:disabled { color: $faint; }
+QPushButton#primary { background: $accent; border-color: $accent; color: $on_accent;
+                      font-weight: 600; padding: 8px 14px; }
+QPushButton#primary:hover { background: $accent_hover; }
+QPushButton#primary:focus { border-color: $text; }
+QPushButton#primary:disabled { background: $hover; border-color: $line; color: $faint; }
+QPushButton#quiet { padding: 8px 14px; }
+QSlider::groove:horizontal { background: $line; height: 4px; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
+QSlider::handle:horizontal { background: $accent; width: 14px; height: 14px; margin: -5px 0;
+                             border-radius: 7px; }
+QSlider::handle:horizontal:hover { background: $accent_hover; }
+QSlider::handle:horizontal:focus { border: 2px solid $text; width: 10px; height: 10px; }
+QProgressBar { background: $hover; border: none; border-radius: 3px;
+               min-height: 6px; max-height: 6px; }
+QProgressBar::chunk { background: $accent; border-radius: 3px; }
+QLineEdit, QSpinBox, QComboBox { background: $base; border: 1px solid $line; border-radius: 5px;
+                                 padding: 3px 6px; min-height: 20px;
+                                 selection-background-color: $accent; }
+QComboBox { background: $raised; }
+QComboBox:hover { background: $hover; }
+QLineEdit:focus, QSpinBox:focus, QComboBox:focus { border-color: $accent; }
+QSpinBox { padding: 3px 18px 3px 4px; }
+QSpinBox::up-button, QSpinBox::down-button { subcontrol-origin: border; width: 18px;
+                                             border: none; background: transparent; }
+QSpinBox::up-button { subcontrol-position: top right; }
+QSpinBox::down-button { subcontrol-position: bottom right; }
+QSpinBox::up-button:hover, QSpinBox::down-button:hover { background: $hover; border-radius: 4px; }
+QSpinBox::up-arrow { image: url($icons/arrow-up.svg); width: 12px; height: 12px; }
+QSpinBox::down-arrow { image: url($icons/arrow-down.svg); width: 12px; height: 12px; }
+QComboBox::drop-down { border: none; width: 22px; }
+QComboBox::down-arrow { image: url($icons/arrow-down.svg); width: 14px; height: 14px; }
+QComboBox QAbstractItemView { background: $base; border: 1px solid $line;
+                              selection-background-color: $accent;
+                              selection-color: $on_accent; }
+QMenu { background: $base; border: 1px solid $line; padding: 4px; }
+QMenu::item { padding: 5px 26px 5px 10px; border-radius: 4px; }
+QMenu::item:selected { background: $accent; color: $on_accent; }
+QMenu::item:disabled { color: $faint; background: transparent; }
+QMenu::separator { background: $line; height: 1px; margin: 4px 8px; }
+QListWidget { background: $base; border: 1px solid $line; border-radius: 5px; padding: 3px; }
+QListWidget::item { border-radius: 4px; padding: 3px 4px; }
+QListWidget::item:hover { background: $hover; }
+QListWidget::item:selected { background: $accent; color: $on_accent; }
+QLabel#faint { color: $faint; }
+QLabel#heading { font-weight: 600; }
+QFrame#errorBar { background: $warning; border: 1px solid $line; border-radius: 5px; }
+QFrame#errorBar QLabel, QFrame#errorBar QPushButton { color: $on_warning; }
+QFrame#errorBar QPushButton { background: transparent; border-color: $on_warning;
+                              padding: 3px 10px; }
+QFrame#errorBar QPushButton:hover { background: $window; color: $text; }
+QFrame#errorBar QPlainTextEdit { background: $base; color: $text; border: none; }
+""")
+
+
+class Theme(QObject):
+    """Dresses the application; "system" follows the desktop, also while the program runs."""
+
+    changed = Signal()
+
+    def __init__(self, application: QApplication) -> None:
+        super().__init__(application)
+        self._application = application
+        self._choice = "system"
+        self._hints = application.styleHints()
+        self._hints.colorSchemeChanged.connect(self._follow_system)
+
+    @property
+    def dark(self) -> bool:
+        """Whether the dark colours are worn now."""
+        if self._choice == "system":
+            return self._hints.colorScheme() == Qt.ColorScheme.Dark
+        return self._choice == "dark"
+
+    def choose(self, choice: str) -> None:
+        """Wear "light", "dark" or what the system wears."""
+        self._choice = choice
+        scheme = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+        self._hints.setColorScheme(scheme.get(choice, Qt.ColorScheme.Unknown))
+        self._dress()
+
+    def _follow_system(self) -> None:
+        if self._choice == "system":
+            self._dress()
+
+    def _dress(self) -> None:
+        colors = DARK if self.dark else LIGHT
+        self._application.setPalette(_palette(colors))
+        sheet = STYLE.substitute(vars(colors), icons=FOLDER.as_posix())
+        if sheet != self._application.styleSheet():  # setting it dresses every widget again
+            self._application.setStyleSheet(sheet)
+        self.changed.emit()
+
+
+def _palette(colors: Colors) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette(QColor(colors.raised), QColor(colors.window))
+    by_role = {
+        colors.window: (role.Window,),
+        colors.base: (role.Base, role.ToolTipBase),
+        colors.raised: (role.Button,),
+        colors.hover: (role.AlternateBase, role.Midlight),
+        colors.line: (role.Mid,),
+        colors.backdrop: (role.Dark,),
+        colors.text: (role.WindowText, role.Text, role.ButtonText, role.ToolTipText),
+        colors.faint: (role.PlaceholderText,),
+        colors.accent: (role.Highlight, role.Link, role.Accent),
+        colors.on_accent: (role.HighlightedText,),
+    }
+    for color, roles in by_role.items():
+        for one in roles:
+            palette.setColor(one, QColor(color))
+    for one in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, one, QColor(colors.faint))
+    return palette

@@ -1,0 +1,63 @@
+"""The real main window, offscreen, on a scripted engine and settings of its own."""
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QMessageBox
+
+from app.application import build_application, build_window
+from app.settings import Store
+from core.palette import Palette
+from tests.app.fake_engine import FakeEngine
+from tests.app.hand import put_away
+
+WAIT = 5000  # ms
+
+
+@pytest.fixture(scope="session")
+def qapp_cls():
+    """Let pytest-qt build the application as the program does."""
+    return build_application
+
+
+@pytest.fixture
+def palette():
+    return Palette.load("landscape")
+
+
+@pytest.fixture
+def engine():
+    return FakeEngine()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "settings.ini")
+
+
+@pytest.fixture
+def closed_window(qapp, qtbot, palette, store, engine, monkeypatch):
+    """The window as built: an empty 64 × 64 scene, the engine not yet asked for."""
+    monkeypatch.setattr(QMessageBox, "question", _nobody_answers)
+    window = build_window(qapp, lambda: engine, palette, store=store)
+    window.scene.replace(np.zeros((64, 64), np.uint8))
+    window.show()
+    window.canvas.setFocus()
+    yield window
+    engine.go()
+    put_away(window)
+
+
+@pytest.fixture
+def window(closed_window, qtbot):
+    """The window with its engine open."""
+    closed_window.studio.start()
+    qtbot.waitUntil(lambda: closed_window.studio.model is not None, timeout=WAIT)
+    return closed_window
+
+
+def _nobody_answers(*args):
+    raise AssertionError(f"a modal question nobody expected: {args[2]}")
