@@ -34,6 +34,19 @@ from core.schedule import ScheduleSpec
 
 SHEET_PAIRS = 8  # pictures on a sample sheet
 
+# The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
+# Why v and area: docs/decisions/002.
+LATENT_UNET = {
+    "model_channels": 64,
+    "channel_mult": (1, 2, 3),
+    "num_res_blocks": 2,
+    "attention_resolutions": (4,),
+    "num_head_channels": 32,
+    "spade_hidden": 32,
+    "layout_resize": "area",
+    "prediction": "v",
+}
+
 
 class Stage(Protocol):
     """What `train.py` needs of a stage."""
@@ -235,9 +248,8 @@ def _diffusion_spec(
         given |= {
             "in_channels": channels,
             "out_channels": 2 * channels,
-            "layout_resize": "area",
-            "prediction": "v",
             "autoencoder": asdict(autoencoder.spec),
+            **LATENT_UNET,
         }
     spec = ModelSpec.from_dict(given | args.spec)
     if height % spec.multiple or width % spec.multiple:

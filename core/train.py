@@ -31,20 +31,31 @@ from core.run_folder import RunFolder
 from core.stages import Stage, make_stage
 from core.training import StepDone, TrainingError, TrainRun, TrainSettings, train
 
-STAGE_DEFAULTS = {
+# What an argument is where it is not given. "latent" is the diffusion stage with --autoencoder.
+DEFAULTS = {
     "autoencoder": {
-        "batch": 16,
+        "steps": 20_000,
         "lr": 1.2e-3,
+        "lr_schedule": "cosine",
         "ema": 0.999,
         "size": (128, 128),
-        "lr_schedule": "cosine",
+        "weighting": "uniform",
     },
-    "diffusion": {
-        "batch": 16,
+    "latent": {
+        "steps": 20_000,
+        "lr": 5e-4,
+        "lr_schedule": "cosine",
+        "ema": 0.998,
+        "size": (256, 256),
+        "weighting": "min-snr",
+    },
+    "diffusion": {  # the paper's
+        "steps": 300_000,
         "lr": 1e-4,
+        "lr_schedule": "constant",
         "ema": 0.9999,
         "size": (256, 256),
-        "lr_schedule": "constant",
+        "weighting": "uniform",
     },
 }
 
@@ -258,7 +269,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--data", required=True, help="folder with images/ and labels/")
     add("--palette", default="landscape", help="name of a bundled palette, or a .toml file")
     add("--out", required=True, help="folder of this run")
-    add("--stage", choices=list(STAGE_DEFAULTS), default="diffusion")
+    add("--stage", choices=("autoencoder", "diffusion"), default="diffusion")
     add("--resume", action="store_true", help="go on from the last complete checkpoint in OUT")
     add(
         "--bad-pairs",
@@ -273,7 +284,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     _add_optimiser(parser)
     _add_model(parser)
     args = parser.parse_args(argv)
-    for name, value in STAGE_DEFAULTS[args.stage].items():
+    kind = "latent" if args.stage == "diffusion" and args.autoencoder else args.stage
+    for name, value in DEFAULTS[kind].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
     args.command = "python -m core.train " + " ".join(argv if argv is not None else sys.argv[1:])
@@ -282,8 +294,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _add_optimiser(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("training").add_argument
-    add("--steps", type=int, required=True, help="the run ends at this step")
-    add("--batch", type=int, help="pictures a step, all processes together")
+    add("--steps", type=int, help="the run ends at this step")
+    add("--batch", type=int, default=16, help="pictures a step, all processes together")
     add("--lr", type=float)
     add("--lr-schedule", choices=("constant", "cosine"))
     add("--warmup", type=int, default=200, help="steps of linear rise")
@@ -317,13 +329,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "--label-dropout",
         type=float,
-        default=0.0,
-        help="share of samples with the null layout, for guidance",
+        default=0.1,
+        help="share of samples with the null layout, for guidance; 0 for the paper's first phase",
     )
     add(
         "--weighting",
         choices=("uniform", "min-snr"),
-        default="uniform",
         help="of the simple loss over t",
     )
     add("--vlb-weight", type=float, default=0.001, help="lambda of L_vlb, on the sum of T terms")
