@@ -99,4 +99,3 @@ class Scene(QObject):
 
 def _own(labels: np.ndarray) -> np.ndarray:
     return np.array(labels, np.uint8, order="C")
-

@@ -1,8 +1,8 @@
 """One safetensors file that knows what it is: weights, and a header that says how to use them.
 
-The header is JSON under the metadata key `sdm-studio`: spec, schedule, the whole palette, a summary of
-the training, and the licence. Opening a model needs its path and nothing else. Tensor names are those
-of the modules, behind `unet.` and `autoencoder.`. No pickle is ever read.
+The header is JSON under the metadata key `sdm-studio`: spec, schedule, the whole palette, a summary
+of the training, and the licence. Opening a model needs its path and nothing else. Tensor names are
+those of the modules, behind `unet.` and `autoencoder.`. No pickle is ever read.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Checkpoint:
     licence: str = ""
     path: Path | None = None
 
-    # -- files --------------------------------------------------------------------------------------
+    # -- files ------------------------------------------------------------------------------------
 
     @classmethod
     def open(cls, path: str | Path) -> Checkpoint:
-        """Read the header. Raises `CheckpointError` with one sentence for anything else than a checkpoint."""
+        """Read the header. Raises `CheckpointError`, one sentence, for anything else."""
         path = Path(path)
         if not path.is_file():
             raise CheckpointError(
@@ -61,11 +61,13 @@ class Checkpoint:
                 metadata = file.metadata() or {}
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
-                f"{path} is no complete safetensors file ({error}). It may be truncated: copy it again."
+                f"{path} is no complete safetensors file ({error}). Perhaps it is cut off: copy it "
+                "again."
             ) from error
         if HEADER_KEY not in metadata:
             raise CheckpointError(
-                f"{path} is a safetensors file, but none of SDM Studio: its header has no {HEADER_KEY!r} entry."
+                f"{path} is a safetensors file, but none of SDM Studio: its header has no "
+                f"{HEADER_KEY!r} entry."
             )
         return cls._from_header(metadata[HEADER_KEY], path)
 
@@ -75,7 +77,8 @@ class Checkpoint:
             data = json.loads(text)
             if data["format"] != FORMAT:
                 raise CheckpointError(
-                    f"{path} has format {data['format']}, this program reads {FORMAT}. Update SDM Studio."
+                    f"{path} has format {data['format']}, this program reads {FORMAT}. "
+                    "Update SDM Studio."
                 )
             spec = data["spec"] and ModelSpec.from_dict(data["spec"])
             alone = data["autoencoder"] and spec_from_dict(AutoencoderSpec, data["autoencoder"])
@@ -98,7 +101,7 @@ class Checkpoint:
     def save(
         self, path: str | Path, modules: Mapping[str, Mapping[str, Tensor]], dtype: torch.dtype
     ) -> None:
-        """Write state dicts (`{"unet": …, "autoencoder": …}`) in `dtype` under this header, atomically.
+        """Write state dicts (`{"unet": …, "autoencoder": …}`) in `dtype`, atomically.
 
         Raises `CheckpointError` if the file cannot be written; an older file stays as it was.
         """
@@ -124,10 +127,10 @@ class Checkpoint:
             "licence": self.licence,
         }
 
-    # -- networks ------------------------------------------------------------------------------------
+    # -- networks ---------------------------------------------------------------------------------
 
     def load_unet(self) -> SDMUNet:
-        """The U-Net in float32, in eval mode. Raises `CheckpointError` if there is none or it does not fit."""
+        """The U-Net in float32. Raises `CheckpointError` if it is not there or does not fit."""
         if self.spec is None:
             raise CheckpointError(f"{self.path} holds an autoencoder alone, no diffusion model.")
         return self._filled(SDMUNet, self.spec, "unet")
@@ -149,7 +152,7 @@ class Checkpoint:
             found = list(state[bad[0]].shape) if bad[0] in state else "missing"
             raise CheckpointError(
                 f"{self.path} does not fit its own header: {part}.{bad[0]} is {found}, expected "
-                f"{list(wanted.get(bad[0], ())) or 'nothing'}. The file is damaged or was made by hand."
+                f"{list(wanted.get(bad[0], ())) or 'nothing'}. The file is damaged or hand-made."
             )
         module.load_state_dict(state, assign=True)
         return module.eval().requires_grad_(False)

@@ -1,11 +1,11 @@
-"""Pairs of photo and label map: finding them, checking them, and a deterministic order to learn them in.
+"""Pairs of photo and label map: finding and checking them, and the order to learn them in.
 
 A data folder holds `images/` and `labels/` (and `instances/` where the palette has instances) with
 matching names. Quirks of a dataset are entries of its Palette, never an `if` here.
 
-Every sample of a run has a seed that follows from the run's seed and the sample's place in the run. So
-step k sees the same pictures, crops and noise whether the run was resumed or not, and on however many
-processes it is spread.
+Every sample of a run has a seed that follows from the run's seed and the sample's place in the run.
+So step k sees the same pictures, crops and noise whether the run was resumed or not, and on however
+many processes it is spread.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One pair in memory: image uint8 `[H, W, 3]`, labels uint8 `[H, W]`, instances int32 or None."""
+    """One pair: image uint8 `[H, W, 3]`, labels uint8 `[H, W]`, instances int32 or None."""
 
     image: np.ndarray
     labels: np.ndarray
@@ -160,9 +160,9 @@ def check_pairs(
 class PairDataset(Dataset):
     """Pairs as training samples. An item is asked for by `(index, seed)`.
 
-    The seed decides crop and mirroring. Gives `image` float32 `[3, S, S]` in [-1, 1], `labels` uint8
-    `[S, S]`, `instances` int32 `[S, S]` (zeros if there are none), and `seed`.
-    Photos are scaled so that the shorter side is `scale` (None: left alone) and cropped to `size`.
+    The seed decides crop and mirroring. Gives `image` float32 `[3, S, S]` in [-1, 1], `labels`
+    uint8 `[S, S]`, `instances` int32 `[S, S]` (zeros if there are none), and `seed`. Photos are
+    scaled so that the shorter side is `scale` (None: left alone) and cropped to `size`.
     """
 
     def __init__(
@@ -248,7 +248,7 @@ def to_tensors(sample: Sample, seed: int = 0) -> dict[str, Tensor | int]:
 
 
 def sample_seed(seed: int, place: int) -> int:
-    """The seed of the sample at `place` in a run: 63 bits that depend on both and on nothing else."""
+    """The seed of the sample at `place` in a run: 63 bits that depend on the two alone."""
     return int(
         np.random.SeedSequence([seed, place]).generate_state(2, np.uint32).view(np.uint64)[0] >> 1
     )
@@ -257,8 +257,8 @@ def sample_seed(seed: int, place: int) -> int:
 class StepSampler(Sampler):
     """Batches of `(index, seed)`, one for each step from `first_step` to `last_step`.
 
-    `batch` counts all processes together; process `rank` of `world` takes every world-th sample. Each
-    pass over the data has its own permutation.
+    `batch` counts all processes together; process `rank` of `world` takes every world-th sample.
+    Each pass over the data has its own permutation.
     """
 
     def __init__(

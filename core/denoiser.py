@@ -1,6 +1,7 @@
 """The network, wrapped once: everything else sees denoise(x, t) and never an output channel.
 
-Prediction types, clipping and classifier-free guidance (SDM paper, section 3.4) live here and only here.
+Prediction types, clipping and classifier-free guidance (SDM paper, section 3.4) live here and only
+here.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ from core.schedule import Prediction, Schedule
 class Denoiser:
     """`(x, t) -> Prediction` for one layout, with guidance.
 
-    y: the layout, `[1 or N, num_classes, H, W]`, at the picture's resolution or already at that of x.
-    guidance_scale: s in eps(null) + s (eps(y) - eps(null)), or a callable that is asked before every
+    y: the layout, `[1 or N, num_classes, H, W]`, at the picture's resolution or already at that of
+    x.
+    guidance_scale: s in eps(null) + s (eps(y) - eps(null)), or a callable that is asked before
+    every
     step: the live slider. s = 1 is one pass; so is s = 0, the null layout alone.
     chunk: how many pictures go through the network at once, where they share a layout. Convolutions
-    round differently for different batch sizes; with chunk 1 a picture is the same to the bit in any batch.
+    round differently for different batch sizes; with chunk 1 a picture is the same to the bit in
+    any batch.
 
-    Exact, not approximate: the encoder runs once for both branches because it never sees the layout, and
-    gamma and beta of either branch are computed once, because they do not depend on x or t.
+    Exact, not approximate: the encoder runs once for both branches because it never sees the
+    layout, and gamma and beta of either branch are computed once, because they do not depend on x
+    or t.
     """
 
     def __init__(
@@ -55,7 +60,8 @@ class Denoiser:
         """The guided network output, float32 `[N, 2C, h, w]`.
 
         Guidance acts on the prediction, the variance stays the conditional one, as in the official
-        code. It acts alike on eps, v and x0: for given x and t each is an affine function of the others.
+        code. It acts alike on eps, v and x0: for given x and t each is an affine function of the
+        others.
         """
         timesteps = torch.full((x.shape[0],), t, device=x.device)
         encoded = self.model.encode(x, timesteps)

@@ -19,8 +19,8 @@ def pick_device(name: str | None = None) -> torch.device:
 def pick_precision(device: torch.device, name: str | None = None) -> torch.dtype:
     """The named precision, or the fastest that is safe there.
 
-    bfloat16 on a CPU only if it multiplies bfloat16 in hardware (AVX512-BF16 or AMX): emulated, it is
-    slower than float32.
+    bfloat16 on a CPU only if it multiplies bfloat16 in hardware (AVX512-BF16 or AMX): emulated, it
+    is slower than float32.
     """
     if name:
         return PRECISIONS[name]

@@ -1,4 +1,4 @@
-"""One process or many: the few facts that training asks, the same under `torchrun` and without it."""
+"""One process or many: what training asks, the same under `torchrun` and without it."""
 
 from __future__ import annotations
 

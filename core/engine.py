@@ -1,7 +1,7 @@
 """`Engine.open(path)`, then `sample(request)`: the only place that composes the parts.
 
-A request goes down, events come up; between them stand the layout's encoding, the denoiser, a sampler's
-step, its path, and the decoder of a latent model.
+A request goes down, events come up; between them stand the layout's encoding, the denoiser, a
+sampler's step, its path, and the decoder of a latent model.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Engine:
         self.unet: SDMUNet = self._placed(checkpoint.load_unet())
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
-        # One picture at a time costs a CPU nothing and makes it independent of its batch to the bit.
+        # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
         self.info = _info(checkpoint, device, dtype)
 
@@ -59,7 +59,7 @@ class Engine:
     def open(
         cls, path: str | Path, device: str | None = None, precision: str | None = None
     ) -> Engine:
-        """Open a checkpoint; device and precision are chosen from what the machine has if not given.
+        """Open a checkpoint. Device and precision, if not given, are the best the machine has.
 
         Raises `CheckpointError` with one sentence if the file is no checkpoint of ours.
         """
@@ -86,8 +86,8 @@ class Engine:
         mine, given = self.checkpoint.palette, request.layout.palette
         if [c.name for c in given.classes] != [c.name for c in mine.classes]:
             raise RequestError(
-                f"The layout is painted in palette {given.name!r}, but {self.info.name} was trained on "
-                f"{mine.name!r}. Choose other weights, or paint in that palette."
+                f"The layout is painted in palette {given.name!r}, but {self.info.name} was trained "
+                f"on {mine.name!r}. Choose other weights, or paint in that palette."
             )
         height, width = self.picture_size(request)
         if height * width > MAX_PIXELS:

@@ -4,6 +4,7 @@
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one or two plain sentences that name the file, the value and the way out. Commands
-    print it and exit with status 2; the window shows it. Anything else that is raised is a bug.
+    The message is one or two plain sentences that name the file, the value and the way out.
+    Commands print it and exit with status 2; the window shows it. Anything else that is raised is a
+    bug.
     """

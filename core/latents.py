@@ -19,10 +19,10 @@ ENCODE_BATCH = 8  # photos at a time
 
 
 class LatentDataset(Dataset):
-    """Latents beside label coverage. An item is asked for by `(index, seed)`; the seed may mirror it.
+    """Latents beside label coverage. An item is asked for by `(index, seed)`; some are mirrored.
 
-    Gives `x0` float16 `[C, h, w]`, `y` float32 `[num_classes, h, w]` (each label's share of the latent
-    pixel) and `seed`. Photos are cut to `size` around their middle.
+    Gives `x0` float16 `[C, h, w]`, `y` float32 `[num_classes, h, w]` (each label's share of the
+    latent pixel) and `seed`. Photos are cut to `size` around their middle.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LatentDataset(Dataset):
 
     @torch.no_grad()
     def _encode(self, start: int, autoencoder: Autoencoder) -> Tensor:
-        """float16 `[N, 2, C, h, w]`: the next photos and their mirror images. Keeps labels, not photos."""
+        """float16 `[N, 2, C, h, w]` of the next photos and their mirror images; keeps the labels."""
         indices = range(start, min(start + ENCODE_BATCH, len(self.pairs)))
         samples = [_middle(self.pairs.sample(i), self.size) for i in indices]
         self.samples += [Sample(s.image[:0], s.labels.copy(), s.instances) for s in samples]

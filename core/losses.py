@@ -1,4 +1,4 @@
-"""The diffusion losses: L_simple and one term of L_vlb, with the mean detached (Improved DDPM, section 3.1)."""
+"""L_simple, and one term of L_vlb with the mean detached (Improved DDPM, section 3.1)."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def vlb_term(
 ) -> Tensor:
     """`[N]`, bits per dimension: KL(q(x_prev | x_t, x0) || p), or -log p(x0 | x_1) at t = 0.
 
-    No gradient flows into the mean: only the variance learns from this term. `discrete` measures t = 0
-    against pixels of 8 bits (x0 in [-1, 1]); latents have no steps, there the density is used.
+    No gradient flows into the mean: only the variance learns from this term. `discrete` measures t
+    = 0 against pixels of 8 bits (x0 in [-1, 1]); latents have no steps, there the density is used.
     """
     mean = schedule.posterior_mean(predicted_x0.detach(), x, t)
     log_variance = schedule.log_variance(v, t)

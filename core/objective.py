@@ -1,7 +1,8 @@
 """What training minimises: a batch goes in, named losses come out.
 
-An objective is a module that owns the network it trains as `.model`. Its randomness comes from the seeds of
-the samples alone, so a sample's loss does not depend on its batch, its process or a resumed run.
+An objective is a module that owns the network it trains as `.model`. Its randomness comes from the
+seeds of the samples alone, so a sample's loss does not depend on its batch, its process or a
+resumed run.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def _generator(seed: int, salt: int) -> torch.Generator:
 class AutoencoderObjective(nn.Module):
     """L1 + LPIPS + a little weight on large latents; noise on the latents makes them smooth.
 
-    A batch has `image` `[N, 3, H, W]` in [-1, 1] and `seed` `[N]`. `perceptual` None trains on L1 alone.
+    A batch has `image` `[N, 3, H, W]` in [-1, 1] and `seed` `[N]`. `perceptual` None trains on L1
+    alone.
     """
 
     def __init__(
@@ -80,9 +82,10 @@ T_SALT, DROP_SALT = 1, 2  # tell the draws of one sample apart; 0 is its noise
 class DiffusionObjective(nn.Module):
     """L_simple + lambda L_vlb of the SDM paper, at one random timestep a sample.
 
-    A batch has `seed` `[N]` and either latents `x0` with label coverage `y`, or `image` with `labels`
-    and `instances`. `label_dropout` is the share of samples that see the null layout, so that guidance
-    has an unconditional branch (0.2 in the paper's fine-tuning). `vlb_weight` is lambda on the sum of T terms.
+    A batch has `seed` `[N]` and either latents `x0` with label coverage `y`, or `image` with
+    `labels` and `instances`. `label_dropout` is the share of samples that see the null layout, so
+    that guidance has an unconditional branch (0.2 in the paper's fine-tuning). `vlb_weight` is
+    lambda on the sum of T terms.
     """
 
     def __init__(

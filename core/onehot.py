@@ -9,8 +9,8 @@ from torch import Tensor
 def one_hot(labels: Tensor, num_labels: int, instances: Tensor | None = None) -> Tensor:
     """y, float32 `[N, num_labels (+ 1), H, W]`, of labels `[N, H, W]`.
 
-    With `instances` (integers `[N, H, W]`) the last channel marks instance edges, as in SPADE and SDM.
-    The null layout of classifier-free guidance is `zeros_like(y)`.
+    With `instances` (integers `[N, H, W]`) the last channel marks instance edges, as in SPADE and
+    SDM. The null layout of classifier-free guidance is `zeros_like(y)`.
     """
     channels = num_labels + (instances is not None)
     y = torch.zeros(labels.shape[0], channels, *labels.shape[1:], device=labels.device)

@@ -1,7 +1,7 @@
 """LPIPS: the distance between two pictures as a network sees it (Zhang et al., arXiv 1801.03924).
 
-The network comes from a file that the caller names; it is used to train and to measure and is no part
-of the product.
+The network comes from a file that the caller names; it is used to train and to measure and is no
+part of the product.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 
-# (index in torchvision's `features`, stride, padding, max-pool before it); a tap follows each group.
+# (index in torchvision's `features`, stride, padding, max-pool before it); a tap follows each.
 ALEX = ((0, 4, 2, False), (3, 1, 2, True), (6, 1, 1, True), (8, 1, 1, False), (10, 1, 1, False))
 VGG_GROUPS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 
@@ -24,8 +24,9 @@ VGG_GROUPS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 class LPIPS(nn.Module):
     """Distance `[N]` of pictures `[N, 3, H, W]` in [-1, 1]; 0 for equal pictures, about 1 at most.
 
-    The file holds `features.N.*` (AlexNet or VGG-16, told apart by shape) and `linK.weight`. Weights
-    are frozen; gradients flow to the pictures. Raises `InputError` if the file is not such a file.
+    The file holds `features.N.*` (AlexNet or VGG-16, told apart by shape) and `linK.weight`.
+    Weights are frozen; gradients flow to the pictures. Raises `InputError` if the file is not such
+    a file.
     """
 
     def __init__(self, path: str | Path) -> None:

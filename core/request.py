@@ -72,7 +72,8 @@ class SampleRequest:
     guidance_scale: s of classifier-free guidance; 1 means off (one pass a step). A tuple holds one
     value per step: that is what a `Result` carries when the scale was moved during the sample.
     seed, count: picture i of `count` is the picture of seed + i, whatever the count.
-    size: (height, width) of the picture; None takes the layout's own, rounded to what the model can.
+    size: (height, width) of the picture; None takes the layout's own, rounded to what the model
+    can.
     preview_every: a `Preview` of the predicted x0 after every so many steps; 0 for none.
     """
 

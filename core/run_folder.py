@@ -1,4 +1,4 @@
-"""The folder of a training run: what is in it, and how it is written so that nothing is ever half there."""
+"""The folder of a training run: what is in it, written so that nothing is ever half there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RunFolder:
             ) from error
 
     def save(self, stage: Stage, run: TrainRun, about: dict, training: dict, licence: str) -> None:
-        """The checkpoint for use, then the state for resuming; each replaces the older one whole."""
+        """The checkpoint for use, then the state for resuming; each replaces its elder whole."""
         if distributed.rank() == 0:
             checkpoint, modules = stage.export(run.ema_state())
             checkpoint = replace(checkpoint, training=training, licence=licence)

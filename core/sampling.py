@@ -5,8 +5,8 @@
     path = [980, 960, ..., 0, -1]          where to walk
     constrain(x, t) -> x                   what must stay
 
-Timesteps are those of the full training schedule; -1 is the clean picture. A path may go up: the loop
-adds noise there, and rules with a history forget it.
+Timesteps are those of the full training schedule; -1 is the clean picture. A path may go up: the
+loop adds noise there, and rules with a history forget it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def descend(schedule: Schedule, steps: int | str) -> list[int]:
     return [int(t) for t in reversed(schedule.respaced(steps).timesteps)] + [-1]
 
 
-# -- step rules ----------------------------------------------------------------------------------------
+# -- step rules -----------------------------------------------------------------------------------
 
 
 def ddpm(schedule: Schedule, eta: float = 0.0) -> Step:
@@ -103,9 +103,9 @@ def ddim(schedule: Schedule, eta: float = 0.0) -> Step:
 def dpmpp_2m(schedule: Schedule, eta: float = 0.0) -> Step:
     """DPM-Solver++ of second order, multistep (Lu et al. 2022, algorithm 2); deterministic.
 
-    The first step, the last step and any step after the path went up are of first order. Where a step is
-    longer than the one before, it extrapolates no further than that one reached: on paths that are even
-    in t the last steps in lambda are several times longer, and would overshoot.
+    The first step, the last step and any step after the path went up are of first order. Where a
+    step is longer than the one before, it extrapolates no further than that one reached: on paths
+    that are even in t the last steps in lambda are several times longer, and would overshoot.
     """
     history: list[tuple[int, float, Tensor]] = []  # of the last step: where it went, its h, its x0
 
@@ -141,8 +141,8 @@ SAMPLERS: dict[str, Callable[[Schedule, float], Step]] = {
 class SeedNoise:
     """Standard normal noise `[N, *shape]`, one stream a seed.
 
-    A picture's noise depends on its seed and on nothing else: not on the batch, nor its neighbours, nor
-    the device, because every stream is drawn on the CPU.
+    A picture's noise depends on its seed and on nothing else: not on the batch, nor its neighbours,
+    nor the device, because every stream is drawn on the CPU.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class Prediction(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """q(x_prev | x_t, x0): its mean is coef1 x0 + coef2 x_t. Floats, or arrays of one entry per t."""
+    """q(x_prev | x_t, x0): its mean is coef1 x0 + coef2 x_t. Floats, or arrays over t."""
 
     beta: np.ndarray | float
     variance: np.ndarray | float
@@ -77,7 +77,7 @@ def posterior(abar: np.ndarray | float, abar_prev: np.ndarray | float) -> Poster
 
 
 class Schedule:
-    """A diffusion process: abar at each of its steps, and the timesteps that the network was trained with.
+    """A diffusion process: abar at each of its steps, and the network's timesteps for them.
 
     alphas_cumprod: float64 `[n]`. timesteps: int64 `[n]`, ascending; 0..n-1 unless respaced.
     Methods on tensors take t as an int or as indices `[N]`; x, x0, eps are `[N, C, H, W]`.
@@ -91,7 +91,7 @@ class Schedule:
         return len(self.alphas_cumprod)
 
     def respaced(self, respacing: int | str) -> Schedule:
-        """The process that visits only some timesteps: what the official SpacedDiffusion computes."""
+        """The process that visits only some timesteps, as the official SpacedDiffusion does."""
         used = np.array(respace(len(self), respacing))
         return Schedule(self.alphas_cumprod[used], self.timesteps[used])
 

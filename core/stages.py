@@ -1,4 +1,4 @@
-"""The stages of training: which network, which data, which loss, and what a sheet of them looks like.
+"""The stages of training: which network, which data, which loss, and what a sheet shows.
 
 `train.py` drives any stage the same way; a stage knows nothing of folders, logs or resuming.
 """
@@ -108,7 +108,7 @@ def filled(fresh: nn.Module, state: Mapping[str, Tensor], device: torch.device) 
 def latent_statistics(
     model: Autoencoder, data: PairDataset, pictures: int = 256
 ) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of raw latents per channel, `[C, 1, 1]` each, over up to `pictures`."""
+    """Mean and deviation of raw latents per channel, `[C, 1, 1]` each, over `pictures`."""
     device = model.latent_mean.device
     indices = range(0, len(data), max(1, len(data) // pictures))
     images = (to_tensors(data.sample(i))["image"][None] for i in indices)

@@ -1,10 +1,11 @@
-"""`python -m core.train`: train the autoencoder or the diffusion model on a folder of labelled photos.
+"""`python -m core.train`: train autoencoder or diffusion model on a folder of labelled photos.
 
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage autoencoder
-    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage diffusion --autoencoder FILE
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage diffusion --autoencoder
+    FILE
 
-In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors` (everything
-that `--resume` needs), `log.csv`, `sheets/`. The same command runs under `torchrun`.
+In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
+(everything that `--resume` needs), `log.csv`, `sheets/`. The same command runs under `torchrun`.
 """
 
 from __future__ import annotations
@@ -135,13 +136,13 @@ def bar(items, total: int) -> tqdm:
     return tqdm(items, "checking pairs", total, disable=hide, leave=False)
 
 
-# -- the run -------------------------------------------------------------------------------------------
+# -- the run --------------------------------------------------------------------------------------
 
 
 def drive(
     args: argparse.Namespace, folder: RunFolder, stage: Stage, run: TrainRun, about: dict
 ) -> int:
-    """Train to the last step, logging, drawing sheets and saving on the way; 0, or 130 if stopped."""
+    """Train to the last step, logging, drawing and saving on the way; 0, or 130 if stopped."""
     if args.compile:
         stage.objective.model.compile()
     loader = make_loader(args, stage, run)
@@ -227,7 +228,7 @@ class Throughput:
 
 
 class stopping:  # noqa: N801 - a context manager, used as a word
-    """While active, Ctrl-C or SIGTERM sets `wanted` instead of ending the process; twice ends it."""
+    """While active, Ctrl-C or SIGTERM sets `wanted` instead of ending the process; twice ends."""
 
     def __init__(self) -> None:
         self.wanted = False
@@ -257,7 +258,7 @@ def say(text: str) -> None:
         say_line(text)
 
 
-# -- arguments ------------------------------------------------------------------------------------------
+# -- arguments ------------------------------------------------------------------------------------
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

@@ -116,8 +116,8 @@ class TrainRun:
                 save_file(self._tensors(), part, {"run": json.dumps(header)})
         except (OSError, SafetensorError) as error:
             raise TrainingError(
-                f"{path} could not be written: {error}. The last complete checkpoint is intact; free "
-                "some space or choose another --out, then go on with --resume."
+                f"{path} could not be written: {error}. The last complete checkpoint is intact; "
+                "free some space or choose another --out, then go on with --resume."
             ) from error
 
     def load(self, path: Path, about: dict[str, Any]) -> None:
@@ -128,7 +128,8 @@ class TrainRun:
             if header["about"].get(key) != expected[key]:
                 raise TrainingError(
                     f"{path} was trained with {key} {_short(header['about'].get(key))}, not "
-                    f"{_short(expected[key])}. Resume with the run's own settings, or start in a new folder."
+                    f"{_short(expected[key])}. Resume with the run's own settings, or start in a new "
+                    "folder."
                 )
         self._restore(path, tensors)
         self.step = header["step"]
@@ -162,7 +163,7 @@ class TrainRun:
 
 
 def _like(parameter: Tensor, values: Tensor) -> Tensor:
-    """`values` in the parameter's own memory layout: the fused optimiser walks both side by side."""
+    """`values` in the parameter's own memory layout: the fused optimiser walks both abreast."""
     return torch.empty_like(parameter, requires_grad=False).copy_(values)
 
 
@@ -202,8 +203,8 @@ def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepD
         values = {k: float(v.detach()) for k, v in losses.items()}
         if not math.isfinite(values["loss"]):
             raise TrainingError(
-                f"The loss is {values['loss']} at step {run.step}. Go on from the last checkpoint with "
-                "--resume and a lower --lr."
+                f"The loss is {values['loss']} at step {run.step}. Go on from the last checkpoint "
+                "with --resume and a lower --lr."
             )
         run.update_ema()
         run.step += 1

@@ -35,7 +35,11 @@ def one_thread():
 @pytest.fixture
 def palette() -> Palette:
     """Three labels: ground, sky, water."""
-    names = (("ground", "soil", "#805020"), ("sky", "heaven", "#80c0ff"), ("water", "lake", "#2040a0"))
+    names = (
+        ("ground", "soil", "#805020"),
+        ("sky", "heaven", "#80c0ff"),
+        ("water", "lake", "#2040a0"),
+    )
     classes = [dict(id=i, name=n, synonyms=[s], color=c) for i, (n, s, c) in enumerate(names)]
     return Palette.from_dict({"name": "tiny", "classes": classes, "unlabeled": 0})
 

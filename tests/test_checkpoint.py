@@ -24,14 +24,16 @@ def rewritten(path, header=None, tensors=None):
 
 @pytest.mark.parametrize("latent", [False, True])
 def test_a_path_is_all_it_needs(make_checkpoint, palette, latent):
-    """Spec, schedule, palette, training and licence come back, and the networks with their weights."""
+    """Spec, schedule, palette, training and licence come back, and the networks' weights."""
     path = make_checkpoint(latent)
     checkpoint = Checkpoint.open(path)
     assert checkpoint.palette == palette
     assert (checkpoint.training["step"], checkpoint.licence) == (7, "MIT")
     stored = load_file(path)
     unet = checkpoint.load_unet()
-    assert all(torch.equal(value, stored[f"unet.{key}"]) for key, value in unet.state_dict().items())
+    assert all(
+        torch.equal(value, stored[f"unet.{key}"]) for key, value in unet.state_dict().items()
+    )
     assert (checkpoint.load_autoencoder() is not None) == latent
 
 
@@ -75,13 +77,16 @@ def test_a_pickle_is_never_read(tmp_path):
         Checkpoint.open(path)
 
 
-@pytest.mark.parametrize("change, says", [
-    (lambda h: h.update(format=99), "format 99"),
-    (lambda h: h["spec"].update(wings=2), "wings"),
-    (lambda h: h["spec"].update(prediction="noise"), "noise"),
-    (lambda h: h.pop("palette"), "palette"),
-    (lambda h: h["palette"]["classes"][0].update(id=5), "id 5"),
-])
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        (lambda h: h.update(format=99), "format 99"),
+        (lambda h: h["spec"].update(wings=2), "wings"),
+        (lambda h: h["spec"].update(prediction="noise"), "noise"),
+        (lambda h: h.pop("palette"), "palette"),
+        (lambda h: h["palette"]["classes"][0].update(id=5), "id 5"),
+    ],
+)
 def test_a_header_that_cannot_be_used_is_explained(make_checkpoint, change, says):
     """What is wrong in the header is named."""
     path = make_checkpoint()

@@ -33,7 +33,10 @@ def test_a_photo_without_partner_is_named(photos):
     (photos / "images" / "04.png").unlink()
     pairs, problems = find_pairs(photos)
     assert len(pairs) == 4
-    assert "images/02.png has no label map" in problems[0] and "labels/04.png has no photo" in problems[1]
+    assert (
+        "images/02.png has no label map" in problems[0]
+        and "labels/04.png has no photo" in problems[1]
+    )
 
 
 @pytest.mark.parametrize("part", ["images", "labels"])
@@ -59,10 +62,16 @@ def damage(photos, kind):
         image.write_bytes(b"\x89PNG not really")
 
 
-@pytest.mark.parametrize("kind, says", [
-    ("size", "is 9x9, but its photo 03.png is 32x24"), ("id", "value 77"), ("colour", "one channel"),
-    ("empty", "03.png"), ("garbage", "03.png"),
-])
+@pytest.mark.parametrize(
+    "kind, says",
+    [
+        ("size", "is 9x9, but its photo 03.png is 32x24"),
+        ("id", "value 77"),
+        ("colour", "one channel"),
+        ("empty", "03.png"),
+        ("garbage", "03.png"),
+    ],
+)
 def test_a_bad_pair_is_named_and_the_others_stay(photos, palette, kind, says):
     """The file and what is wrong with it are in the sentence."""
     damage(photos, kind)
@@ -73,20 +82,25 @@ def test_a_bad_pair_is_named_and_the_others_stay(photos, palette, kind, says):
 
 def test_raw_ids_become_ids_by_the_palette(tmp_path, photos):
     """Dataset values are mapped by the palette's table, not by code."""
-    classes = [dict(id=0, name="rest", color="#000000", raw=[0, 1]), dict(id=1, name="lake", color="#0000ff", raw=[2])]
+    classes = [
+        dict(id=0, name="rest", color="#000000", raw=[0, 1]),
+        dict(id=1, name="lake", color="#0000ff", raw=[2]),
+    ]
     merged = Palette.from_dict({"name": "merged", "classes": classes})
     data = PairDataset(find_pairs(photos)[0], merged, (24, 32))
     assert data.sample(0).labels[20, 10] == 1 and data.sample(0).labels[0, 0] == 0
 
 
 def test_an_item_depends_on_its_seed_alone(photos, palette):
-    """The same (index, seed) is the same crop; another seed is another; photo and labels stay together."""
+    """The same (index, seed) is the same crop, another seed another; labels follow the photo."""
     data = PairDataset(find_pairs(photos)[0], palette, (16, 16), cache_bytes=10**6)
     first, again = data[(2, 11)], data[(2, 11)]
     assert torch.equal(first["image"], again["image"])
     assert any(not torch.equal(first["image"], data[(2, s)]["image"]) for s in range(8))
     sky = first["image"][:, first["labels"] == 1]  # written as BGR 250, 200, 120
-    assert sky.mean(1) == pytest.approx([120 / 127.5 - 1, 200 / 127.5 - 1, 250 / 127.5 - 1], abs=0.05)
+    assert sky.mean(1) == pytest.approx(
+        [120 / 127.5 - 1, 200 / 127.5 - 1, 250 / 127.5 - 1], abs=0.05
+    )
 
 
 def test_a_small_photo_is_enlarged_for_a_large_crop(photos, palette):

@@ -54,7 +54,7 @@ def test_the_variance_stays_the_conditional_one(make_unet, scene):
 
 @pytest.mark.parametrize("scale, decodes", [(1.0, 1), (2.0, 2)])
 def test_scale_one_is_one_pass(make_unet, scene, scale, decodes):
-    """Per step: one encoder pass, one decoder pass a branch; one layout embedding a branch in all."""
+    """Per step one encoder pass and one decoder pass a branch; one embedding a branch in all."""
     network, (x, y) = Counted(make_unet()), scene
     denoise = Denoiser(network, SCHEDULE, y, (16, 16), scale)
     for t in (900, 500, 100):
@@ -85,5 +85,7 @@ def test_everything_else_sees_eps_and_x0(make_unet, scene, kind, scale):
 
 def test_pixels_are_clipped(make_unet, scene):
     """The predicted picture of a pixel model stays within [-1, 1]."""
-    prediction = Denoiser(make_unet(prediction="x0"), SCHEDULE, scene[1], (16, 16), 8.0)(scene[0] * 9, 10)
+    prediction = Denoiser(make_unet(prediction="x0"), SCHEDULE, scene[1], (16, 16), 8.0)(
+        scene[0] * 9, 10
+    )
     assert prediction.x0.abs().max() == 1.0

@@ -34,9 +34,17 @@ def results(engine, request, **options):
 
 
 def test_a_sample_tells_its_story_in_order(engine, layout):
-    """Started, one event a step, one result; previews where they are due, none for the last step."""
+    """Started, one event a step, one result; previews where due, none for the last step."""
     events = list(engine.sample(SampleRequest(layout, steps=5, preview_every=2)))
-    assert [type(e) for e in events] == [Started, Stepped, Preview, Stepped, Preview, Stepped, Result]
+    assert [type(e) for e in events] == [
+        Started,
+        Stepped,
+        Preview,
+        Stepped,
+        Preview,
+        Stepped,
+        Result,
+    ]
     assert [e.step for e in events[1:-1]] == [1, 2, 3, 4, 5] and events[0].steps == 5
     assert events[-1].image.shape == (64, 64, 3) and events[-1].image.dtype == np.uint8
     assert events[2].images[0].shape == (64, 64, 3)
@@ -109,7 +117,12 @@ def test_a_picture_too_large_is_refused(engine, layout):
 def test_the_model_tells_about_itself(engine):
     """Name, palette, size, device and precision are there for the window."""
     info = engine.info
-    assert (info.name, info.palette.name, info.device, info.precision) == ("tiny", "tiny", "cpu", "float32")
+    assert (info.name, info.palette.name, info.device, info.precision) == (
+        "tiny",
+        "tiny",
+        "cpu",
+        "float32",
+    )
     assert info.size in ((16, 16), (64, 64)) and info.size[0] % info.multiple == 0
 
 
@@ -124,10 +137,17 @@ def test_bfloat16_is_close_to_float32(make_checkpoint, layout):
     assert np.abs(exact - fast).mean() < 4
 
 
-@pytest.mark.parametrize("fields, says", [
-    (dict(sampler="euler"), "'euler'"), (dict(steps=0), "steps 0"), (dict(seed=-1), "seed -1"),
-    (dict(guidance_scale=-2.0), "-2.0"), (dict(count=0), "count 0"), (dict(eta=2.0), "eta 2.0"),
-])
+@pytest.mark.parametrize(
+    "fields, says",
+    [
+        (dict(sampler="euler"), "'euler'"),
+        (dict(steps=0), "steps 0"),
+        (dict(seed=-1), "seed -1"),
+        (dict(guidance_scale=-2.0), "-2.0"),
+        (dict(count=0), "count 0"),
+        (dict(eta=2.0), "eta 2.0"),
+    ],
+)
 def test_a_request_that_makes_no_sense_is_refused(layout, fields, says):
     """The value and what it may be are named."""
     with pytest.raises(RequestError, match=says):

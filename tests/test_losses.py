@@ -39,7 +39,11 @@ def test_latents_are_measured_by_density():
     """Without 8-bit steps, t = 0 scores the density of x0 itself."""
     schedule = ScheduleSpec().build()
     x0 = torch.randn(1, 4, 2, 2) * 3
-    x, t, v = schedule.q_sample(x0, 0, torch.randn(1, 4, 2, 2)), torch.tensor([0]), torch.zeros(1, 4, 2, 2)
+    x, t, v = (
+        schedule.q_sample(x0, 0, torch.randn(1, 4, 2, 2)),
+        torch.tensor([0]),
+        torch.zeros(1, 4, 2, 2),
+    )
     mean, log_variance = schedule.posterior_mean(x0, x, t), schedule.log_variance(v, t)
     expected = -log_density(x0, mean, log_variance).mean() / np.log(2)
     got = vlb_term(schedule, x0, x, t, x0, v, discrete=False)
@@ -51,6 +55,8 @@ def test_min_snr_weighs_the_error_in_x0_alike_for_every_prediction(kind):
     """An error d in x0 costs min(SNR, 5) d^2, in whichever terms the network speaks."""
     schedule = ScheduleSpec().build()
     signal, noise = np.sqrt(schedule.alphas_cumprod), np.sqrt(1 - schedule.alphas_cumprod)
-    per_x0 = {"x0": 1.0, "eps": signal / noise, "v": 1 / noise}[kind]  # error in the output per error in x0
+    per_x0 = {"x0": 1.0, "eps": signal / noise, "v": 1 / noise}[
+        kind
+    ]  # error in the output per error in x0
     cost = simple_weight(schedule, kind, "min-snr") * per_x0**2
     np.testing.assert_allclose(cost, np.minimum((signal / noise) ** 2, 5), rtol=1e-9)

@@ -86,7 +86,9 @@ def test_the_second_order_rule_needs_fewer_steps():
     def error(name):
         noise = SeedNoise([1], (1, 16, 16))
         x = noise()
-        *_, end = sample(gaussian(0.25), SAMPLERS[name](SCHEDULE, 0), descend(SCHEDULE, 10), x, noise, SCHEDULE)
+        *_, end = sample(
+            gaussian(0.25), SAMPLERS[name](SCHEDULE, 0), descend(SCHEDULE, 10), x, noise, SCHEDULE
+        )
         return float((end.x - exact * x).abs().mean())
 
     assert error("dpmpp_2m") < 0.5 * error("ddim")
@@ -101,7 +103,9 @@ def test_nothing_is_computed_ahead():
         return toward(x)(x, t)
 
     noise = SeedNoise([0], (3, 4, 4))
-    moments = sample(denoise, SAMPLERS["ddim"](SCHEDULE, 0), [900, 500, 100, -1], noise(), noise, SCHEDULE)
+    moments = sample(
+        denoise, SAMPLERS["ddim"](SCHEDULE, 0), [900, 500, 100, -1], noise(), noise, SCHEDULE
+    )
     next(moments), next(moments)
     assert calls == [900, 500]
 
@@ -125,7 +129,9 @@ def test_what_must_stay_stays():
     noise = SeedNoise([0], (3, 4, 4))
     step = SAMPLERS["ddim"](SCHEDULE, 0)
     keep = lambda x, t: torch.full_like(x, float(t))  # noqa: E731
-    moments = sample(toward(torch.ones(1, 3, 4, 4)), step, [900, 500, -1], noise(), noise, SCHEDULE, keep)
+    moments = sample(
+        toward(torch.ones(1, 3, 4, 4)), step, [900, 500, -1], noise(), noise, SCHEDULE, keep
+    )
     assert [float(m.x.mean()) for m in moments] == [500, -1]
 
 

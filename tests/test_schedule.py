@@ -25,7 +25,9 @@ def test_the_respaced_process_is_the_official_one(name):
         "posterior_log_variance_clipped": ours.posterior_log_variance_clipped,
     }
     for key, values in pairs.items():
-        np.testing.assert_allclose(values, getattr(golden, key).numpy(), atol=1e-12, rtol=0, err_msg=key)
+        np.testing.assert_allclose(
+            values, getattr(golden, key).numpy(), atol=1e-12, rtol=0, err_msg=key
+        )
 
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
@@ -47,15 +49,18 @@ def test_the_cosine_schedule_never_takes_everything():
     assert ScheduleSpec("cosine").build().posterior.beta.max() == pytest.approx(0.999)
 
 
-@pytest.mark.parametrize("spelling, expected", [
-    ("5", [0, 250, 500, 749, 999]),
-    (2, [0, 999]),
-    (1, [999]),
-    ("1", [0]),
-    ("ddim4", [0, 250, 500, 750]),
-    ("2,1,3", [0, 333, 334, 667, 833, 999]),
-    (" 2 ", [0, 999]),
-])
+@pytest.mark.parametrize(
+    "spelling, expected",
+    [
+        ("5", [0, 250, 500, 749, 999]),
+        (2, [0, 999]),
+        (1, [999]),
+        ("1", [0]),
+        ("ddim4", [0, 250, 500, 750]),
+        ("2,1,3", [0, 333, 334, 667, 833, 999]),
+        (" 2 ", [0, 999]),
+    ],
+)
 def test_official_spellings_of_respacing(spelling, expected):
     """Counts, sections and strides visit the timesteps that the official code visits."""
     assert respace(1000, spelling) == expected

@@ -14,8 +14,22 @@ from core import train
 from core.checkpoint import Checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
-UNET = '{"model_channels":16,"num_res_blocks":1,"channel_mult":[1,2],"attention_resolutions":[],"spade_hidden":8}'
-SMALL = ["--size", "16", "--batch", "2", "--threads", "1", "--precision", "float32", "--warmup", "2"]
+UNET = (
+    '{"model_channels":16,"num_res_blocks":1,"channel_mult":[1,2],'
+    '"attention_resolutions":[],"spade_hidden":8}'
+)
+SMALL = [
+    "--size",
+    "16",
+    "--batch",
+    "2",
+    "--threads",
+    "1",
+    "--precision",
+    "float32",
+    "--warmup",
+    "2",
+]
 
 
 @pytest.fixture
@@ -23,7 +37,16 @@ def command(photos, palette_file, tmp_path):
     """`command(out, *more)`: the arguments of a tiny diffusion run."""
 
     def make(out, *more, spec=UNET):
-        base = ["--data", photos, "--palette", palette_file, "--out", tmp_path / out, "--spec", spec]
+        base = [
+            "--data",
+            photos,
+            "--palette",
+            palette_file,
+            "--out",
+            tmp_path / out,
+            "--spec",
+            spec,
+        ]
         return [str(a) for a in (*base, *SMALL, "--sheet-every", "0", *more)]
 
     return make
@@ -35,10 +58,20 @@ def weights(folder: Path) -> dict:
 
 def test_a_run_leaves_weights_state_log_and_sheet(command, tmp_path):
     """Everything that the README promises is in the folder, and the weights open."""
-    assert train.main(command("run", "--steps", "4", "--log-every", "2", "--label-dropout", "0.2")) == 0
-    assert {p.name for p in (tmp_path / "run").iterdir()} >= {"weights.safetensors", "state.safetensors", "log.csv"}
+    assert (
+        train.main(command("run", "--steps", "4", "--log-every", "2", "--label-dropout", "0.2"))
+        == 0
+    )
+    assert {p.name for p in (tmp_path / "run").iterdir()} >= {
+        "weights.safetensors",
+        "state.safetensors",
+        "log.csv",
+    }
     rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
-    assert rows[0].startswith("step,loss,simple,vlb") and [r.split(",")[0] for r in rows[1:]] == ["2", "4"]
+    assert rows[0].startswith("step,loss,simple,vlb") and [r.split(",")[0] for r in rows[1:]] == [
+        "2",
+        "4",
+    ]
     assert (tmp_path / "run" / "sheets" / "0000004.png").is_file()
     checkpoint = Checkpoint.open(tmp_path / "run" / "weights.safetensors")
     assert checkpoint.load_unet() and checkpoint.training["step"] == 4
@@ -85,18 +118,28 @@ def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):
 
 
 def test_torchrun_with_two_processes(command, tmp_path):
-    """The same command under torchrun gives the weights of one process with the same global batch."""
+    """Under torchrun the weights are those of one process with the same global batch."""
     arguments = command("two", "--steps", "3")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "core.train"]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "core.train",
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
-    subprocess.run([*torchrun, *arguments], cwd=ROOT, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [*torchrun, *arguments], cwd=ROOT, env=environment, check=True, capture_output=True
+    )
     assert train.main(command("one", "--steps", "3")) == 0
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     for key in one:
         torch.testing.assert_close(one[key].float(), two[key].float(), atol=2e-3, rtol=0)
 
 
-# -- bad input ---------------------------------------------------------------------------------------
+# -- bad input ------------------------------------------------------------------------------------
 
 
 def refused(arguments, capsys) -> str:
@@ -153,12 +196,18 @@ def test_an_out_that_cannot_be_a_folder_is_refused(command, tmp_path, capsys):
     assert "cannot be written" in refused(command("file/run", "--steps", "1"), capsys)
 
 
-@pytest.mark.parametrize("more, says", [
-    (["--data", "nowhere"], "nowhere"), (["--palette", "klingon"], "klingon"),
-    (["--resume"], "nothing to resume"), (["--autoencoder", "none.safetensors"], "none.safetensors"),
-    (["--init", "none.safetensors"], "none.safetensors"), (["--size", "17"], "multiples of 2"),
-    (["--spec", '{"wings": 2}'], "wings"),
-])
+@pytest.mark.parametrize(
+    "more, says",
+    [
+        (["--data", "nowhere"], "nowhere"),
+        (["--palette", "klingon"], "klingon"),
+        (["--resume"], "nothing to resume"),
+        (["--autoencoder", "none.safetensors"], "none.safetensors"),
+        (["--init", "none.safetensors"], "none.safetensors"),
+        (["--size", "17"], "multiples of 2"),
+        (["--spec", '{"wings": 2}'], "wings"),
+    ],
+)
 def test_every_bad_argument_has_its_sentence(command, capsys, more, says):
     """The value is named, the status is 2."""
     assert says in refused(command("run", "--steps", "1", *more), capsys)

@@ -93,7 +93,10 @@ def test_the_average_follows_the_weights():
     assert all(torch.equal(a, b) for a, b in zip(run.ema, run.parameters, strict=True))
     before = [p.detach().clone() for p in run.parameters]
     list(train(run, batches(5)))
-    moved = [(e - b).detach().norm() / (p - b).detach().norm() for e, b, p in zip(run.ema, before, run.parameters, strict=True)]
+    moved = [
+        (e - b).detach().norm() / (p - b).detach().norm()
+        for e, b, p in zip(run.ema, before, run.parameters, strict=True)
+    ]
     assert 0 < float(moved[0]) < 1
 
 
@@ -118,7 +121,10 @@ def test_label_dropout_gives_the_null_layout():
 
 def test_noise_is_a_sample_s_own():
     """The same seed draws the same noise in any company; a salt draws another."""
-    a, b = seeded_noise(torch.tensor([5, 6]), (2, 3), CPU), seeded_noise(torch.tensor([6]), (2, 3), CPU)
+    a, b = (
+        seeded_noise(torch.tensor([5, 6]), (2, 3), CPU),
+        seeded_noise(torch.tensor([6]), (2, 3), CPU),
+    )
     assert torch.equal(a[1], b[0]) and not torch.equal(a[0], a[1])
     assert not torch.equal(seeded_noise(torch.tensor([6]), (2, 3), CPU, salt=1), b)
 
@@ -146,7 +152,10 @@ def test_the_autoencoder_learns_to_repeat():
     torch.manual_seed(0)
     settings = TrainSettings(steps=40, batch=4, lr=2e-2, warmup=2)
     run = TrainRun(AutoencoderObjective(Autoencoder(TINY_AUTOENCODER)), settings, CPU)
-    plain = ({"image": b["image"][..., :1, :1].expand(-1, -1, 16, 16), "seed": b["seed"]} for b in batches(40))
+    plain = (
+        {"image": b["image"][..., :1, :1].expand(-1, -1, 16, 16), "seed": b["seed"]}
+        for b in batches(40)
+    )
     losses = [done.losses["l1"] for done in train(run, plain)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
     assert run.objective.model.raw_latents(100 * torch.randn(1, 3, 16, 16)).abs().max() <= 3
@@ -158,13 +167,21 @@ def test_encode_and_decode_use_the_same_normalisation():
     model.latent_mean.fill_(0.3)
     model.latent_std.fill_(2.0)
     x = torch.randn(1, 3, 16, 16)
-    torch.testing.assert_close(model.decode(model.encode(x)), model.raw_decode(model.raw_latents(x)))
+    torch.testing.assert_close(
+        model.decode(model.encode(x)), model.raw_decode(model.raw_latents(x))
+    )
 
 
-@pytest.mark.parametrize("schedule, step, expected", [
-    ("constant", 0, 0.1), ("constant", 9, 1.0), ("constant", 99, 1.0),
-    ("cosine", 50, 0.5), ("cosine", 100, 0.0),
-])
+@pytest.mark.parametrize(
+    "schedule, step, expected",
+    [
+        ("constant", 0, 0.1),
+        ("constant", 9, 1.0),
+        ("constant", 99, 1.0),
+        ("cosine", 50, 0.5),
+        ("cosine", 100, 0.0),
+    ],
+)
 def test_learning_rates(schedule, step, expected):
     """A linear rise, then constant or half a cosine."""
     settings = TrainSettings(steps=100, batch=1, lr=1.0, lr_schedule=schedule, warmup=10)

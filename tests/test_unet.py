@@ -83,9 +83,15 @@ def test_area_resize_reads_label_shares(make_unet):
         torch.testing.assert_close((*a, *b), (*c, *d))
 
 
-@pytest.mark.parametrize("fields", [dict(resblock_updown=False), dict(use_scale_shift_norm=False),
-                                    dict(use_new_attention_order=True, num_head_channels=8),
-                                    dict(num_head_channels=-1, num_heads=4)])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        dict(resblock_updown=False),
+        dict(use_scale_shift_norm=False),
+        dict(use_new_attention_order=True, num_head_channels=8),
+        dict(num_head_channels=-1, num_heads=4),
+    ],
+)
 def test_every_official_switch_gives_a_working_network(make_unet, fields):
     """The switches that the releases leave alone build networks that run and differ."""
     network = make_unet(**fields)
@@ -117,10 +123,15 @@ def test_the_spec_survives_json():
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
-@pytest.mark.parametrize("fields, says", [
-    (dict(out_channels=3), "twice"), (dict(prediction="noise"), "noise"),
-    (dict(layout_resize="cubic"), "cubic"), (dict(colour=1), "colour"),
-])
+@pytest.mark.parametrize(
+    "fields, says",
+    [
+        (dict(out_channels=3), "twice"),
+        (dict(prediction="noise"), "noise"),
+        (dict(layout_resize="cubic"), "cubic"),
+        (dict(colour=1), "colour"),
+    ],
+)
 def test_a_spec_that_makes_no_sense_is_refused(fields, says):
     """Each contradiction is named."""
     with pytest.raises(SpecError, match=says):

@@ -94,9 +94,7 @@ class GeneratePanel(QWidget):
             "1.0 is off and twice as fast."
         )
         self.guidance.setAccessibleName("Guidance")
-        self.guidance.valueChanged.connect(
-            lambda value: self._edit(guidance_scale=value / TENTHS)
-        )
+        self.guidance.valueChanged.connect(lambda value: self._edit(guidance_scale=value / TENTHS))
         self.guidance_value = QLabel(alignment=Qt.AlignmentFlag.AlignRight)
         self.guidance_value.setFixedWidth(30)
         return _row(self.guidance, self.guidance_value, stretch=(1, 0))

@@ -1,8 +1,8 @@
 """The image autoencoder of latent checkpoints: 256x256x3 becomes 32x32x4 and back.
 
-Plain residual convolutions without normalisation: group norm would cost a quarter of the time on a CPU
-and wash out flat skies. Most of the work happens at 1/8 and 1/4 of the picture's resolution, where a
-laptop is quick.
+Plain residual convolutions without normalisation: group norm would cost a quarter of the time on a
+CPU and wash out flat skies. Most of the work happens at 1/8 and 1/4 of the picture's resolution,
+where a laptop is quick.
 """
 
 from __future__ import annotations
@@ -99,5 +99,5 @@ class Autoencoder(nn.Module):
         return (self.raw_latents(picture) - self.latent_mean) / self.latent_std
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Picture of normalised latents, about [-1, 1]; not clipped, so that losses see overshoot."""
+        """Picture of normalised latents, about [-1, 1]; not clipped: losses see overshoot."""
         return self.raw_decode(latents * self.latent_std + self.latent_mean)

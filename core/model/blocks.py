@@ -12,9 +12,10 @@ from core.model.layers import Downsample, Modulation, SPADEGroupNorm, Upsample
 class ResBlock(nn.Module):
     """Norm, SiLU, convolution, twice; scaled and shifted by the timestep; with a skip connection.
 
-    `norm(channels)` makes either the encoder's `GroupNorm` or the decoder's `SPADEGroupNorm`. Official
-    parameter names differ between the two, so a SPADE norm stands beside the layers and a plain one is
-    the first of them. `resample` is None, `Upsample` or `Downsample`. SDM paper, section 3.2.
+    `norm(channels)` makes either the encoder's `GroupNorm` or the decoder's `SPADEGroupNorm`.
+    Official parameter names differ between the two, so a SPADE norm stands beside the layers and a
+    plain one is the first of them. `resample` is None, `Upsample` or `Downsample`. SDM paper,
+    section 3.2.
     """
 
     def __init__(

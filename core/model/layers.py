@@ -47,7 +47,7 @@ class SPADEGroupNorm(nn.Module):
         self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
 
     def modulation(self, y: Tensor) -> Modulation:
-        """gamma and beta of layout y `[N, num_classes, H, W]`, already at this norm's resolution."""
+        """gamma and beta of y `[N, num_classes, H, W]`, already at this norm's resolution."""
         hidden = self.mlp_shared(y)
         return self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
@@ -57,7 +57,7 @@ class SPADEGroupNorm(nn.Module):
 
 
 def resize_layout(y: Tensor, size: tuple[int, int], how: str) -> Tensor:
-    """y at another resolution: `nearest` as in the papers, or `area`, each label's share of a pixel."""
+    """y at another resolution: `nearest` as in the papers, or `area`: shares of a pixel."""
     if y.shape[-2:] == size:
         return y
     if how == "nearest":

@@ -59,8 +59,8 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if self.out_channels != 2 * self.in_channels:
             raise SpecError(
-                f"out_channels is {self.out_channels}; SDM learns the variance, so it must be twice "
-                f"in_channels ({self.in_channels})."
+                f"out_channels is {self.out_channels}; SDM learns the variance, so it must be "
+                f"twice in_channels ({self.in_channels})."
             )
         if self.prediction not in ("eps", "v", "x0"):
             raise SpecError(f"The prediction type {self.prediction!r} is not eps, v or x0.")

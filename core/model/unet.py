@@ -2,9 +2,9 @@
 
     forward(x, t, y) = decode(encode(x, t), embed_layout(y), t)
 
-The encoder sees the noisy image only, so both branches of classifier-free guidance share one pass of it.
-SPADE's gamma and beta depend on the layout only, so one `embed_layout` serves every step, seed and
-guidance scale. Both facts are exact. Parameter names are those of the official code.
+The encoder sees the noisy image only, so both branches of classifier-free guidance share one pass
+of it. SPADE's gamma and beta depend on the layout only, so one `embed_layout` serves every step,
+seed and guidance scale. Both facts are exact. Parameter names are those of the official code.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Encoded:
 
 
 class Stage(nn.Sequential):
-    """Layers of one U-Net position: a residual block, maybe attention, maybe a change of resolution."""
+    """Layers of one position: a residual block, maybe attention, maybe another resolution."""
 
     def run(self, x: Tensor, emb: Tensor, embeddings: Iterator | None = None) -> Tensor:
         for layer in self:
@@ -87,7 +87,7 @@ class SDMUNet(nn.Module):
         nn.init.zeros_(self.out[2].weight)
         nn.init.zeros_(self.out[2].bias)
 
-    # -- construction -------------------------------------------------------------------------------
+    # -- construction -----------------------------------------------------------------------------
 
     def _make_encoder(self, norm) -> list[int]:
         """`input_blocks`; gives the channels of the skips."""
@@ -152,7 +152,7 @@ class SDMUNet(nn.Module):
     def _attention_at(self, rate: int, channels: int) -> list[AttentionBlock]:
         return [self._attention(channels)] if rate in self.spec.attention_resolutions else []
 
-    # -- the three parts ------------------------------------------------------------------------------
+    # -- the three parts --------------------------------------------------------------------------
 
     def encode(self, x: Tensor, t: Tensor) -> Encoded:
         """Everything that does not depend on the layout. x `[N, C, H, W]`, t `[N]`."""
@@ -171,8 +171,8 @@ class SDMUNet(nn.Module):
     def embed_layout(self, y: Tensor, size: tuple[int, int] | None = None) -> LayoutEmbedding:
         """gamma and beta of every SPADE norm for y `[N, num_classes, H', W']`.
 
-        `size` is the (height, width) of x; by default that of y divided by the spec's factor. N may be
-        1 for a layout that a whole batch shares.
+        `size` is the (height, width) of x; by default that of y divided by the spec's factor. N may
+        be 1 for a layout that a whole batch shares.
         """
         height, width = size or (y.shape[-2] // self.spec.factor, y.shape[-1] // self.spec.factor)
         embedding: LayoutEmbedding = []

@@ -40,7 +40,13 @@ def wheel(canvas, point, notches, keys=PLAIN):
     place = at(canvas, point)
     turn = QPoint(0, 120 * notches)
     event = QWheelEvent(
-        place, canvas.mapToGlobal(place), QPoint(), turn, NONE, keys, Qt.ScrollPhase.NoScrollPhase,
+        place,
+        canvas.mapToGlobal(place),
+        QPoint(),
+        turn,
+        NONE,
+        keys,
+        Qt.ScrollPhase.NoScrollPhase,
         False,
     )
     QApplication.sendEvent(canvas, event)
