@@ -86,8 +86,8 @@ class Engine:
         mine, given = self.checkpoint.palette, request.layout.palette
         if [c.name for c in given.classes] != [c.name for c in mine.classes]:
             raise RequestError(
-                f"The layout is painted in palette {given.name!r}, but {self.info.name} was trained "
-                f"on {mine.name!r}. Choose other weights, or paint in that palette."
+                f"The layout is painted in palette {given.name!r}, but {self.info.name} was "
+                f"trained on {mine.name!r}. Choose other weights, or paint in that palette."
             )
         height, width = self.picture_size(request)
         if height * width > MAX_PIXELS:

@@ -51,7 +51,7 @@ class LatentDataset(Dataset):
 
     @torch.no_grad()
     def _encode(self, start: int, autoencoder: Autoencoder) -> Tensor:
-        """float16 `[N, 2, C, h, w]` of the next photos and their mirror images; keeps the labels."""
+        """float16 `[N, 2, C, h, w]` of the next photos and their mirror images."""
         indices = range(start, min(start + ENCODE_BATCH, len(self.pairs)))
         samples = [_middle(self.pairs.sample(i), self.size) for i in indices]
         self.samples += [Sample(s.image[:0], s.labels.copy(), s.instances) for s in samples]

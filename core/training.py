@@ -128,8 +128,8 @@ class TrainRun:
             if header["about"].get(key) != expected[key]:
                 raise TrainingError(
                     f"{path} was trained with {key} {_short(header['about'].get(key))}, not "
-                    f"{_short(expected[key])}. Resume with the run's own settings, or start in a new "
-                    "folder."
+                    f"{_short(expected[key])}. Resume with the run's own settings, or start in "
+                    "another folder."
                 )
         self._restore(path, tensors)
         self.step = header["step"]
