@@ -9,9 +9,8 @@ from pathlib import Path
 from PySide6.QtCore import QIODevice, QSaveFile
 
 from app.imaging import labels_png, picture_png
-from core.request import Result
+from core.request import RECIPE_KEY, Result
 
-RECIPE_KEY = "sdm-studio:recipe"  # text chunk: JSON of everything but the label map
 LABELS_KEY = "sdm-studio:labels"  # text chunk: the label map as base64 of an 8-bit palette PNG
 
 

@@ -28,6 +28,8 @@ from core.request import (
     Stepped,
 )
 
+PREVIEWS = 8  # per picture: each costs about as much as a step
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -192,6 +194,7 @@ class Studio(QObject):
             sampler=settings.sampler,
             guidance_scale=settings.guidance_scale,
             seed=settings.seed,
+            preview_every=max(1, round(settings.steps / PREVIEWS)),
         )
 
     # -- events -----------------------------------------------------------------------------------

@@ -126,7 +126,8 @@ class Engine:
 
     def _progress(self, request: SampleRequest, moment: Moment, number: int, steps: int) -> Event:
         every = request.preview_every
-        if not every or number % every or number == steps:
+        due = every and (number == 1 or number % every == 0)
+        if not due or number == steps:  # the last step is followed by the result itself
             return Stepped(number, steps)
         return Preview(tuple(self.decode(moment.prediction.x0)), number, steps)
 

@@ -16,6 +16,7 @@ from core.palette import Palette
 
 SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm")  # the first is the default
 MAX_SEED = 2**31 - 1
+RECIPE_KEY = "sdm-studio:recipe"  # text chunk of a picture's PNG: JSON of everything but the layout
 
 
 class RequestError(InputError):
@@ -74,7 +75,8 @@ class SampleRequest:
     seed, count: picture i of `count` is the picture of seed + i, whatever the count.
     size: (height, width) of the picture; None takes the layout's own, rounded to what the model
     can.
-    preview_every: a `Preview` of the predicted x0 after every so many steps; 0 for none.
+    preview_every: a `Preview` of the predicted x0 after the first step and then after every so
+    many; 0 for none.
     """
 
     layout: Layout

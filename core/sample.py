@@ -22,6 +22,7 @@ from core.files import atomic_path
 from core.labelmap import read_labels
 from core.palette import Palette
 from core.request import (
+    RECIPE_KEY,
     SAMPLER_NAMES,
     Engine,
     Failed,
@@ -33,7 +34,6 @@ from core.request import (
 )
 
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "landscape.safetensors"
-RECIPE_KEY = "sdm-studio:recipe"  # the PNG text chunk that says how a picture was made
 
 
 class OutputError(InputError):

@@ -8,8 +8,8 @@ from PIL import Image
 
 from core.labelmap import write_labels
 from core.palette import PALETTE_DIR, Palette
-from core.request import Failed, ModelInfo, Preview, Result, Started, Stepped
-from core.sample import RECIPE_KEY, main
+from core.request import RECIPE_KEY, Failed, ModelInfo, Preview, Result, Started, Stepped
+from core.sample import main
 
 PALETTE = Palette.load("landscape")
 
