@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from core.errors import InputError
+from core.labelmap import layout_edges
 from core.palette import Palette
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -161,7 +162,7 @@ class PairDataset(Dataset):
     """Pairs as training samples. An item is asked for by `(index, seed)`.
 
     The seed decides crop and mirroring. Gives `image` float32 `[3, S, S]` in [-1, 1], `labels`
-    uint8 `[S, S]`, `instances` int32 `[S, S]` (zeros if there are none), and `seed`. Photos are
+    uint8 `[S, S]`, `seed`, and where the palette has instances `edges` float32 `[S, S]`. Photos are
     scaled so that the shorter side is `scale` (None: left alone) and cropped to `size`.
     """
 
@@ -184,7 +185,9 @@ class PairDataset(Dataset):
         index, seed = item
         rng = np.random.default_rng(seed)
         sample = _crop(self.sample(index), self.size, rng)
-        return to_tensors(mirror(sample, self.palette) if rng.random() < 0.5 else sample, seed)
+        if rng.random() < 0.5:
+            sample = mirror(sample, self.palette)
+        return to_tensors(sample, self.palette, seed)
 
     def sample(self, index: int) -> Sample:
         """The whole pair, scaled, from memory if there is room for it."""
@@ -229,22 +232,15 @@ def mirror(sample: Sample, palette: Palette) -> Sample:
     return Sample(sample.image[:, ::-1], palette.flip_ids[sample.labels[:, ::-1]], instances)
 
 
-def to_tensors(sample: Sample, seed: int = 0) -> dict[str, Tensor | int]:
+def to_tensors(sample: Sample, palette: Palette, seed: int = 0) -> dict[str, Tensor | int]:
     """The sample as training reads it; see `PairDataset`."""
     image = torch.from_numpy(np.ascontiguousarray(sample.image)).permute(2, 0, 1).float()
     labels = torch.from_numpy(np.ascontiguousarray(sample.labels))
-    has = sample.instances is not None
-    instances = (
-        torch.from_numpy(np.ascontiguousarray(sample.instances))
-        if has
-        else torch.zeros_like(labels)
-    )
-    return {
-        "image": image / 127.5 - 1,
-        "labels": labels,
-        "instances": instances.int(),
-        "seed": seed,
-    }
+    item = {"image": image / 127.5 - 1, "labels": labels, "seed": seed}
+    if palette.instance_edges:
+        edges = layout_edges(sample.labels, sample.instances)
+        item["edges"] = torch.from_numpy(edges).float()
+    return item
 
 
 def sample_seed(seed: int, place: int) -> int:

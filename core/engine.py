@@ -18,7 +18,7 @@ from torch import Tensor
 from core.checkpoint import Checkpoint
 from core.denoiser import Denoiser
 from core.device import pick_device, pick_precision, precision_name
-from core.labelmap import nearest_resize
+from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
 from core.model.unet import SDMUNet
 from core.onehot import one_hot
@@ -140,10 +140,10 @@ class Engine:
         if not palette.instance_edges:
             return one_hot(labels, len(palette))
         instances = layout.instances
-        if instances is None:  # each label is one instance: edges are where labels meet
-            instances = layout.labels
-        resized = torch.from_numpy(nearest_resize(instances, size).astype(np.int32))[None]
-        return one_hot(labels, len(palette), resized.to(self.device))
+        if instances is not None:
+            instances = nearest_resize(instances, size)
+        edges = layout_edges(nearest_resize(layout.labels, size), instances)
+        return one_hot(labels, len(palette), torch.from_numpy(edges)[None].to(self.device))
 
     def decode(self, x: Tensor) -> np.ndarray:
         """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0."""

@@ -278,6 +278,11 @@ def instance_edges(instances: np.ndarray) -> np.ndarray:
     return edges
 
 
+def layout_edges(labels: np.ndarray, instances: np.ndarray | None) -> np.ndarray:
+    """bool `[H, W]`: the instance edges of a layout; without an instance map, its labels' edges."""
+    return instance_edges(labels if instances is None else instances)
+
+
 def to_color(labels: np.ndarray, palette: Palette) -> np.ndarray:
     """uint8 `[H, W, 3]`: the map in the palette's colours.
 

@@ -11,8 +11,8 @@ from torch.utils.data import Dataset
 
 from core.dataset import PairDataset, Sample, mirror, to_tensors
 from core.device import pick_precision
+from core.labelmap import layout_edges
 from core.model.autoencoder import Autoencoder
-from core.onehot import instance_edges
 from core.palette import Palette
 
 ENCODE_BATCH = 8  # photos at a time
@@ -55,7 +55,8 @@ class LatentDataset(Dataset):
         indices = range(start, min(start + ENCODE_BATCH, len(self.pairs)))
         samples = [_middle(self.pairs.sample(i), self.size) for i in indices]
         self.samples += [Sample(s.image[:0], s.labels.copy(), s.instances) for s in samples]
-        both = [to_tensors(m)["image"] for s in samples for m in (s, mirror(s, self.palette))]
+        pairs = [m for s in samples for m in (s, mirror(s, self.palette))]
+        both = [to_tensors(s, self.palette)["image"] for s in pairs]
         device = autoencoder.latent_mean.device
         with torch.autocast(device.type, pick_precision(device)):
             latents = autoencoder.encode(torch.stack(both).to(device))
@@ -85,9 +86,5 @@ def coverage(
     y = torch.from_numpy(counts.reshape(len(palette), height, width) / factor**2).float()
     if not palette.instance_edges:
         return y
-    edges = torch.zeros(1, *labels.shape) if instances is None else _edges(instances)
+    edges = torch.from_numpy(layout_edges(labels, instances))[None].float()
     return torch.cat([y, torch.nn.functional.avg_pool2d(edges, factor)])
-
-
-def _edges(instances: np.ndarray) -> Tensor:
-    return instance_edges(torch.from_numpy(np.ascontiguousarray(instances))[None]).float()

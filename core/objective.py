@@ -83,7 +83,7 @@ class DiffusionObjective(nn.Module):
     """L_simple + lambda L_vlb of the SDM paper, at one random timestep a sample.
 
     A batch has `seed` `[N]` and either latents `x0` with label coverage `y`, or `image` with
-    `labels` and `instances`. `label_dropout` is the share of samples that see the null layout, so
+    `labels` (and `edges`). `label_dropout` is the share of samples that see the null layout, so
     that guidance has an unconditional branch (0.2 in the paper's fine-tuning). `vlb_weight` is
     lambda on the sum of T terms.
     """
@@ -122,8 +122,8 @@ class DiffusionObjective(nn.Module):
         if "y" in batch:
             x0, y = batch["x0"].float(), batch["y"].float()
         else:
-            edges = batch["instances"] if self.model.spec.num_classes > self.num_labels else None
-            x0, y = batch["image"], one_hot(batch["labels"], self.num_labels, edges)
+            x0 = batch["image"]
+            y = one_hot(batch["labels"], self.num_labels, batch.get("edges"))
         if not drop:
             return x0, y
         keep = seeded_uniform(batch["seed"], x0.device, DROP_SALT) >= self.label_dropout

@@ -111,7 +111,7 @@ def latent_statistics(
     """Mean and deviation of raw latents per channel, `[C, 1, 1]` each, over `pictures`."""
     device = model.latent_mean.device
     indices = range(0, len(data), max(1, len(data) // pictures))
-    images = (to_tensors(data.sample(i))["image"][None] for i in indices)
+    images = (to_tensors(data.sample(i), data.palette)["image"][None] for i in indices)
     flat = torch.cat(
         [model.raw_latents(_whole(i).to(device)).flatten(2).float() for i in images], dim=2
     )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.labelmap import layout_edges
 from core.model.spec import ModelSpec
 from core.onehot import one_hot
 from core.schedule import Prediction, Schedule
@@ -36,8 +37,10 @@ class Golden:
     def y(self) -> Tensor:
         """The one-hot layout; a label map is its own instance map where edges are used."""
         classes = self.config.get("label_classes") or self.config["classes"]
-        edges = self.label_map.int() if self.config.get("instance_edges") else None
-        return one_hot(self.label_map, classes, edges)
+        if not self.config.get("instance_edges"):
+            return one_hot(self.label_map, classes)
+        edges = [torch.from_numpy(layout_edges(one.numpy(), None)) for one in self.label_map]
+        return one_hot(self.label_map, classes, torch.stack(edges))
 
 
 def seeded_tensor(key: str, shape: list[int], seed: int) -> Tensor:

@@ -15,8 +15,9 @@ from core.dataset import (
     mirror,
     sample_seed,
 )
+from core.labelmap import layout_edges
 from core.latents import LatentDataset, coverage
-from core.onehot import instance_edges, one_hot
+from core.onehot import one_hot
 from core.palette import Palette
 from tests.conftest import TINY_AUTOENCODER
 
@@ -151,15 +152,27 @@ def test_seeds_of_samples_differ():
 def test_one_hot_has_a_one_where_the_label_is():
     """One channel a label; edges last."""
     labels = torch.tensor([[[0, 0, 2], [0, 0, 2]]])
-    y = one_hot(labels, 3, labels)
+    edges = torch.from_numpy(layout_edges(labels[0].numpy(), None))[None]
+    y = one_hot(labels, 3, edges)
     assert y.shape == (1, 4, 2, 3) and torch.equal(y[:, :3].argmax(1), labels)
     assert y[0, 3].tolist() == [[0, 1, 1], [0, 1, 1]]
 
 
-def test_edges_are_found_in_both_directions():
-    """Both pixels of a differing pair are edges, across and down."""
-    instances = torch.tensor([[[1, 1, 1], [1, 1, 1], [2, 1, 1]]])
-    assert instance_edges(instances)[0].int().tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
+@pytest.mark.parametrize("with_map", [True, False])
+def test_instances_become_an_edge_channel(photos, with_map):
+    """Where the palette has instances a sample has their edges; its labels stand in for a map."""
+    instances = photos / "instances"
+    instances.mkdir()
+    if with_map:
+        cv2.imwrite(
+            str(instances / "00.png"),
+            np.repeat(np.arange(4, dtype=np.uint8), 8)[None].repeat(24, 0),
+        )
+    classes = [dict(id=i, name=n, color=f"#0000{i}0") for i, n in enumerate("abc")]
+    palette = Palette.from_dict({"name": "p", "classes": classes, "instance_edges": True})
+    item = PairDataset(find_pairs(photos)[0], palette, (24, 32))[(0, 0)]
+    vertical = item["edges"][2].sum()  # a row of sky: only an instance map has edges there
+    assert vertical == (6 if with_map else 0) and item["edges"].any()
 
 
 def test_label_coverage_is_average_pooling(palette):

@@ -30,7 +30,7 @@ def batches(count: int, first: int = 0, size: int = 4):
         labels = torch.randint(0, 3, (size, 16, 16), generator=generator).to(torch.uint8)
         image = (labels[:, None].float() - 1).expand(-1, 3, -1, -1)
         seeds = torch.arange(size) + size * step
-        yield {"image": image, "labels": labels, "instances": labels.int(), "seed": seeds}
+        yield {"image": image, "labels": labels, "seed": seeds}
 
 
 def run_of(steps: int = 60, lr: float = 3e-3, **options) -> TrainRun:
