@@ -67,27 +67,41 @@ class Stage(Protocol):
 
 
 class AutoencoderStage:
-    """Trains the autoencoder of latent checkpoints on crops of the photos."""
+    """Trains the autoencoder of latent checkpoints on crops of the photos.
+
+    With `freeze_encoder` the decoder alone goes on learning: latents stay what they were, so
+    diffusion models that were trained on them stay valid.
+    """
 
     def __init__(
         self,
         data: PairDataset,
-        spec: AutoencoderSpec,
+        model: Autoencoder,
         perceptual: LPIPS | None,
         device: torch.device,
+        freeze_encoder: bool = False,
     ) -> None:
-        self.dataset, self.spec, self.device = data, spec, device
-        self.objective = AutoencoderObjective(Autoencoder(spec), perceptual)
+        self.dataset, self.spec, self.device = data, model.spec, device
+        self.frozen = freeze_encoder
+        model.train().requires_grad_(True)
+        model.encoder.requires_grad_(not freeze_encoder)
+        self.objective = AutoencoderObjective(model, perceptual)
 
     def about(self) -> dict[str, Any]:
-        return {"stage": "autoencoder", "spec": asdict(self.spec), "size": list(self.dataset.size)}
+        return {
+            "stage": "autoencoder",
+            "spec": asdict(self.spec),
+            "size": list(self.dataset.size),
+            "freeze_encoder": self.frozen,
+        }
 
     def export(
         self, state: Mapping[str, Tensor]
     ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
-        model = filled(Autoencoder(self.spec), state, self.device)
-        mean, std = latent_statistics(model, self.dataset)
-        state = dict(state) | {"latent_mean": mean, "latent_std": std}
+        state = dict(state)
+        if not self.frozen:
+            model = filled(Autoencoder(self.spec), state, self.device)
+            state["latent_mean"], state["latent_std"] = latent_statistics(model, self.dataset)
         return Checkpoint(self.dataset.palette, autoencoder=self.spec), {"autoencoder": state}
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
@@ -214,16 +228,24 @@ def progress(items: Any) -> Any:
 def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device) -> Stage:
     """The stage that the command's arguments ask for."""
     if args.stage == "autoencoder":
-        spec = spec_from_dict(AutoencoderSpec, args.spec)
-        return AutoencoderStage(
-            data, spec, LPIPS(args.perceptual) if args.perceptual else None, device
-        )
+        model = _first_autoencoder(args, device)
+        perceptual = LPIPS(args.perceptual) if args.perceptual else None
+        return AutoencoderStage(data, model, perceptual, device, args.freeze_encoder)
     autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
     spec = _diffusion_spec(args, data, autoencoder)
     settings = DiffusionSettings(
         ScheduleSpec(args.noise_schedule), args.label_dropout, args.weighting, args.vlb_weight
     )
     return DiffusionStage(data, spec, settings, device, autoencoder, _init_state(args.init, spec))
+
+
+def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:
+    """The autoencoder to start from: a new one, or that of `--init`."""
+    if args.init:
+        return _open_autoencoder(args.init, device)
+    if args.freeze_encoder:
+        raise InputError("--freeze-encoder needs --init: an untrained encoder is of no use.")
+    return Autoencoder(spec_from_dict(AutoencoderSpec, args.spec))
 
 
 def _open_autoencoder(path: str, device: torch.device) -> Autoencoder:

@@ -323,6 +323,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--perceptual", help="LPIPS network (.safetensors) for the autoencoder's loss")
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
     add("--init", help="checkpoint of the same shape to start from, instead of random weights")
+    add("--freeze-encoder", action="store_true", help="with --init: train the decoder alone")
     add(
         "--spec", type=json.loads, default={}, help="fields of ModelSpec (AutoencoderSpec), as JSON"
     )
