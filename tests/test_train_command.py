@@ -18,6 +18,7 @@ UNET = (
     '{"model_channels":16,"num_res_blocks":1,"channel_mult":[1,2],'
     '"attention_resolutions":[],"spade_hidden":8}'
 )
+SMALL_AUTOENCODER = '{"quarter_width":8,"eighth_width":8,"half_width":4,"blocks":1}'
 SMALL = [
     "--size",
     "16",
@@ -93,14 +94,26 @@ def test_the_latent_path_from_autoencoder_to_picture(command, photos, palette_fi
     from core.labelmap import read_labels
     from core.request import Layout, Result, SampleRequest
 
-    small = '{"quarter_width":8,"eighth_width":8,"half_width":4,"blocks":1}'
-    assert train.main(command("ae", "--stage", "autoencoder", "--steps", "2", spec=small)) == 0
+    first = command("ae", "--stage", "autoencoder", "--steps", "2", spec=SMALL_AUTOENCODER)
+    assert train.main(first) == 0
     made = tmp_path / "ae" / "weights.safetensors"
     assert train.main(command("sdm", "--steps", "2", "--autoencoder", str(made))) == 0
     engine = Engine.open(tmp_path / "sdm" / "weights.safetensors", "cpu", "float32")
     labels = read_labels(photos / "labels" / "00.png", engine.info.palette).labels
     *_, last = engine.sample(SampleRequest(Layout(labels, engine.info.palette), steps=2))
     assert isinstance(last, Result) and last.image.shape == (32, 32, 3)
+
+
+def test_the_decoder_can_go_on_learning_alone(command, tmp_path):
+    """With --freeze-encoder only the decoder changes: latents stay what they were."""
+    first = command("ae", "--stage", "autoencoder", "--steps", "2", spec=SMALL_AUTOENCODER)
+    assert train.main(first) == 0
+    init = str(tmp_path / "ae" / "weights.safetensors")
+    more = ("--stage", "autoencoder", "--steps", "3", "--init", init, "--freeze-encoder")
+    assert train.main(command("decoder", *more)) == 0
+    before, after = weights(tmp_path / "ae"), weights(tmp_path / "decoder")
+    changed = {key.split(".")[1] for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"decoder"}
 
 
 def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):
