@@ -109,10 +109,10 @@ QSpinBox::up-button, QSpinBox::down-button { subcontrol-origin: border; width: 1
 QSpinBox::up-button { subcontrol-position: top right; }
 QSpinBox::down-button { subcontrol-position: bottom right; }
 QSpinBox::up-button:hover, QSpinBox::down-button:hover { background: $hover; border-radius: 4px; }
-QSpinBox::up-arrow { image: url($icons/arrow-up.svg); width: 12px; height: 12px; }
-QSpinBox::down-arrow { image: url($icons/arrow-down.svg); width: 12px; height: 12px; }
+QSpinBox::up-arrow { image: url("$icons/arrow-up.svg"); width: 12px; height: 12px; }
+QSpinBox::down-arrow { image: url("$icons/arrow-down.svg"); width: 12px; height: 12px; }
 QComboBox::drop-down { border: none; width: 22px; }
-QComboBox::down-arrow { image: url($icons/arrow-down.svg); width: 14px; height: 14px; }
+QComboBox::down-arrow { image: url("$icons/arrow-down.svg"); width: 14px; height: 14px; }
 QComboBox QAbstractItemView { background: $base; border: 1px solid $line;
                               selection-background-color: $accent;
                               selection-color: $on_accent; }
