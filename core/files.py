@@ -17,7 +17,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     one, whole. If the block raises (a full disk, say) the old file stays and the part is removed.
     Raises `OSError` if the folder cannot be written.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link stays a link
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     part = Path(name)

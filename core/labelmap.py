@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
-import secrets
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from core.errors import InputError
+from core.files import atomic_path
 from core.palette import Palette, hex_color
 
 TAG = "sdm-studio:palette"  # PNG text: this file's values are ids of the palette of this name
@@ -483,7 +482,8 @@ def write_labels(path: str | Path, labels: np.ndarray, palette: Palette) -> None
             f"{palette.name!r} ends at {len(palette) - 1}. Choose the palette of the map."
         )
     try:
-        _replace(Path(path), _encode(labels, palette))
+        with atomic_path(Path(path)) as part:
+            part.write_bytes(_encode(labels, palette))
     except OSError as error:
         reason = error.strerror or error
         raise LabelMapError(
@@ -500,18 +500,3 @@ def _encode(labels: np.ndarray, palette: Palette) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", bits=8, pnginfo=text)
     return buffer.getvalue()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file in one step: beside the old one, safely onto the disk, then in its place."""
-    path = path.resolve()  # a link stays a link
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

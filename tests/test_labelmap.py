@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import labelmap
+from core import files
 from core.errors import InputError
 from core.labelmap import (
     NO_BOX,
@@ -520,7 +520,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch, broken):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(labelmap.os, broken, full)
+    monkeypatch.setattr(files.os, broken, full)
     with pytest.raises(LabelMapError, match=r"map\.png cannot be written: No space left"):
         write_labels(path, blank() + 1, LANDSCAPE)
     assert os.listdir(tmp_path) == ["map.png"]
