@@ -29,6 +29,7 @@ from core.sample import OutputError, add_sampling_options, open_engine, results,
 from core.segmenter import Segmenter
 from core.sheets import sheet
 
+SHEET_COLUMNS = 8  # pictures beside each other on a sheet, at most
 RARE = 0.001  # share of the layouts' pixels below which a label is listed but not averaged
 
 # Labels that a segmenter cannot tell apart, by palette: the first counts as the second.
@@ -267,6 +268,12 @@ def _line(title: str, share: str, values: Sequence[str | float | None]) -> str:
     return f"{title:<18}{share:>7}" + "".join(f"{cell:>10}" for cell in cells)
 
 
+def folded(rows: Sequence[list[np.ndarray]], per_row: int) -> list[list[np.ndarray]]:
+    """Rows side by side, `per_row` of them at a time: sixteen pairs are no tall tower."""
+    starts = range(0, len(rows), per_row)
+    return [[image for row in rows[i : i + per_row] for image in row] for i in starts]
+
+
 def _write(out: Path, figures: dict, tally: Tally) -> None:
     """Write metrics.json and, if rows were kept, sheet.png. Raises `OutputError`."""
     try:
@@ -274,7 +281,8 @@ def _write(out: Path, figures: dict, tally: Tally) -> None:
         with atomic_path(out / "metrics.json") as part:
             part.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         if tally.rows:
-            image = sheet(tally.rows, [tally.heads()])
+            per_row = max(1, SHEET_COLUMNS // len(tally.rows[0]))
+            image = sheet(folded(tally.rows, per_row), [tally.heads() * per_row])
             with atomic_path(out / "sheet.png") as part:
                 Image.fromarray(image).save(part, format="PNG")
     except OSError as error:

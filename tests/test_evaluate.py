@@ -13,6 +13,7 @@ from core.evaluate import (
     class_iou,
     confusion,
     diversity,
+    folded,
     lpips_distance,
     main,
     mean_iou,
@@ -271,3 +272,11 @@ def test_a_folder_without_pairs(tmp_path, capsys):
     """The folder that lacks pictures is named."""
     assert run(tmp_path, "--weights", "w") == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_short_rows_stand_side_by_side():
+    """Five pairs, two to a row, are three rows in the same order."""
+    pictures = [[np.full((1, 1, 3), i), np.full((1, 1, 3), -i)] for i in range(5)]
+    rows = folded(pictures, 2)
+    assert [len(row) for row in rows] == [4, 4, 2]
+    assert [int(one.flat[0]) for one in rows[1]] == [2, -2, 3, -3]
