@@ -79,13 +79,24 @@ class AutoencoderObjective(nn.Module):
 T_SALT, DROP_SALT = 1, 2  # tell the draws of one sample apart; 0 is its noise
 
 
+def balanced_weights(shares: Tensor, power: float, limit: float = 5.0) -> Tensor:
+    """Weights `[n]` of labels that cover `shares` `[n]` of the pixels: share ** -power.
+
+    Scaled so that the mean over all pixels is about 1, and at most `limit`; power 0 treats pixels
+    alike, power 1 labels alike.
+    """
+    raw = shares.clamp(min=1e-6) ** -power
+    return (raw / (raw * shares).sum()).clamp(max=limit)
+
+
 class DiffusionObjective(nn.Module):
     """L_simple + lambda L_vlb of the SDM paper, at one random timestep a sample.
 
     A batch has `seed` `[N]` and either latents `x0` with label coverage `y`, or `image` with
     `labels` (and `edges`). `label_dropout` is the share of samples that see the null layout, so
     that guidance has an unconditional branch (0.2 in the paper's fine-tuning). `vlb_weight` is
-    lambda on the sum of T terms.
+    lambda on the sum of T terms. `label_weights` `[num_labels]`, if given, is what an error counts
+    where a label is.
     """
 
     def __init__(
@@ -96,20 +107,23 @@ class DiffusionObjective(nn.Module):
         label_dropout: float = 0.0,
         weighting: str = "uniform",
         vlb_weight: float = 0.001,
+        label_weights: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.model, self.schedule, self.num_labels = model, schedule, num_labels
         self.label_dropout, self.vlb_weight = label_dropout, vlb_weight
+        self.register_buffer("label_weights", label_weights)
         self.weight = simple_weight(schedule, model.spec.prediction, weighting)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        x0, y = self.inputs(batch, drop=True)
+        x0, y = self.inputs(batch)
         seeds, kind = batch["seed"], self.model.spec.prediction
         t = (seeded_uniform(seeds, x0.device, T_SALT) * len(self.schedule)).long()
         noise = seeded_noise(seeds, x0.shape[1:], x0.device)
         x = self.schedule.q_sample(x0, t, noise)
-        output, v = self.model(x, t, y).float().chunk(2, dim=1)
-        error = per_sample_mean((output - self.schedule.target(kind, x0, t, noise)) ** 2)
+        output, v = self.model(x, t, self.dropped(y, seeds)).float().chunk(2, dim=1)
+        squared = (output - self.schedule.target(kind, x0, t, noise)) ** 2
+        error = per_sample_mean(squared * self.pixel_weights(y))
         simple = (at(self.weight, t, error).flatten() * error).mean()
         predicted = self.schedule.x0_from_output(kind, x, t, output)
         discrete = self.model.spec.autoencoder is None
@@ -117,14 +131,20 @@ class DiffusionObjective(nn.Module):
         total = simple + self.vlb_weight * len(self.schedule) * vlb
         return {"loss": total, "simple": simple, "vlb": vlb, "mse": error.mean()}
 
-    def inputs(self, batch: Batch, drop: bool) -> tuple[Tensor, Tensor]:
-        """x0 and y of the batch; with `drop`, the layout is zeros where chance says so."""
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """x0 and y of the batch."""
         if "y" in batch:
-            x0, y = batch["x0"].float(), batch["y"].float()
-        else:
-            x0 = batch["image"]
-            y = one_hot(batch["labels"], self.num_labels, batch.get("edges"))
-        if not drop:
-            return x0, y
-        keep = seeded_uniform(batch["seed"], x0.device, DROP_SALT) >= self.label_dropout
-        return x0, y * keep.reshape(-1, 1, 1, 1)
+            return batch["x0"].float(), batch["y"].float()
+        return batch["image"], one_hot(batch["labels"], self.num_labels, batch.get("edges"))
+
+    def dropped(self, y: Tensor, seeds: Tensor) -> Tensor:
+        """y with the null layout for the asked share of samples, chosen by their seeds."""
+        keep = seeded_uniform(seeds, y.device, DROP_SALT) >= self.label_dropout
+        return y * keep.reshape(-1, 1, 1, 1)
+
+    def pixel_weights(self, y: Tensor) -> Tensor | float:
+        """`[N, 1, H, W]`: what an error counts at each pixel, by the labels that are there."""
+        if self.label_weights is None:
+            return 1.0
+        weights = self.label_weights.reshape(1, -1, 1, 1)
+        return (y[:, : self.num_labels] * weights).sum(1, keepdim=True)

@@ -26,7 +26,7 @@ from core.latents import LatentDataset
 from core.model.autoencoder import Autoencoder
 from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
 from core.model.unet import SDMUNet
-from core.objective import AutoencoderObjective, DiffusionObjective
+from core.objective import AutoencoderObjective, DiffusionObjective, balanced_weights
 from core.perceptual import LPIPS
 from core.pixels import to_pixels
 from core.sampling import SAMPLERS, SeedNoise, descend, sample
@@ -152,6 +152,7 @@ class DiffusionSettings:
     label_dropout: float = 0.0
     weighting: str = "uniform"
     vlb_weight: float = 0.001
+    balance: float = 0.0  # power of `balanced_weights`
 
 
 class DiffusionStage:
@@ -180,6 +181,7 @@ class DiffusionStage:
             settings.label_dropout,
             settings.weighting,
             settings.vlb_weight,
+            balanced_weights(label_shares(data), settings.balance) if settings.balance else None,
         )
 
     def about(self) -> dict[str, Any]:
@@ -200,7 +202,7 @@ class DiffusionStage:
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         batch = sheet_batch(self.dataset)
         model = filled(SDMUNet(self.spec), state, self.device).to(pick_precision(self.device))
-        x0, y = (part.to(self.device) for part in self.objective.eval().inputs(batch, drop=False))
+        x0, y = (part.to(self.device) for part in self.objective.inputs(batch))
         denoise = Denoiser(model, self.schedule, y, tuple(x0.shape[-2:]), 1.5)
         noise = SeedNoise(range(len(y)), x0.shape[1:], self.device)
         step = SAMPLERS["dpmpp_2m"](self.schedule, 0.0)
@@ -220,6 +222,14 @@ class DiffusionStage:
         return [to_color(one, self.palette) for one in enlarged]
 
 
+def label_shares(data: PairDataset) -> Tensor:
+    """Share of all pixels that each label covers, float32 `[n]`."""
+    n = len(data.palette)
+    counts = [np.bincount(data.sample(i).labels.ravel(), minlength=n) for i in range(len(data))]
+    total = torch.from_numpy(np.sum(counts, axis=0)).float()
+    return total / total.sum()
+
+
 def progress(items: Any) -> Any:
     """A progress bar for the one long preparation."""
     return tqdm(items, "encoding photos", leave=False)
@@ -234,7 +244,11 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
     autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
     spec = _diffusion_spec(args, data, autoencoder)
     settings = DiffusionSettings(
-        ScheduleSpec(args.noise_schedule), args.label_dropout, args.weighting, args.vlb_weight
+        ScheduleSpec(args.noise_schedule),
+        args.label_dropout,
+        args.weighting,
+        args.vlb_weight,
+        args.balance,
     )
     return DiffusionStage(data, spec, settings, device, autoencoder, _init_state(args.init, spec))
 

@@ -339,6 +339,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         choices=("uniform", "min-snr"),
         help="of the simple loss over t",
     )
+    add(
+        "--balance",
+        type=float,
+        default=0.0,
+        help="how much more an error counts where a rare label is: share ** -BALANCE, at most 5",
+    )
     add("--vlb-weight", type=float, default=0.001, help="lambda of L_vlb, on the sum of T terms")
 
 

@@ -7,7 +7,12 @@ from safetensors.torch import load_file
 from core.losses import per_sample_mean
 from core.model.autoencoder import Autoencoder
 from core.model.unet import SDMUNet
-from core.objective import AutoencoderObjective, DiffusionObjective, seeded_noise
+from core.objective import (
+    AutoencoderObjective,
+    DiffusionObjective,
+    balanced_weights,
+    seeded_noise,
+)
 from core.schedule import ScheduleSpec
 from core.training import TrainingError, TrainRun, TrainSettings, train
 from tests.conftest import TINY, TINY_AUTOENCODER
@@ -112,11 +117,12 @@ def test_label_dropout_gives_the_null_layout():
     """The asked share of samples sees zeros, chosen by their seeds."""
     one = objective(label_dropout=0.25)
     batch = next(batches(1, size=400))
-    _, y = one.inputs(batch, drop=True)
-    dropped = y.flatten(1).sum(1) == 0
+    _, y = one.inputs(batch)
+    seen = one.dropped(y, batch["seed"])
+    dropped = seen.flatten(1).sum(1) == 0
     assert 60 < int(dropped.sum()) < 140
-    assert torch.equal(one.inputs(batch, drop=True)[1], y)
-    assert (one.inputs(batch, drop=False)[1].flatten(1).sum(1) > 0).all()
+    assert torch.equal(one.dropped(y, batch["seed"]), seen)
+    assert torch.equal(seen[~dropped], y[~dropped])
 
 
 def test_noise_is_a_sample_s_own():
@@ -141,7 +147,7 @@ def test_the_loss_is_the_papers():
     t = (seeded_uniform(batch["seed"], CPU, T_SALT) * 1000).long()
     noise = seeded_noise(batch["seed"], (3, 16, 16), CPU)
     x = SCHEDULE.q_sample(batch["image"], t, noise)
-    eps, v = one.model(x, t, one.inputs(batch, drop=False)[1]).chunk(2, dim=1)
+    eps, v = one.model(x, t, one.inputs(batch)[1]).chunk(2, dim=1)
     vlb = vlb_term(SCHEDULE, batch["image"], x, t, SCHEDULE.x0_from_eps(x, t, eps), v)
     expected = (per_sample_mean((eps - noise) ** 2) + vlb).mean()
     torch.testing.assert_close(one(batch)["loss"], expected)
@@ -186,3 +192,15 @@ def test_learning_rates(schedule, step, expected):
     """A linear rise, then constant or half a cosine."""
     settings = TrainSettings(steps=100, batch=1, lr=1.0, lr_schedule=schedule, warmup=10)
     assert settings.lr_at(step) == pytest.approx(expected, abs=1e-9)
+
+
+def test_rare_labels_can_weigh_more():
+    """Power 0 treats pixels alike, power 1 labels alike; the mean over pixels stays 1."""
+    shares = torch.tensor([0.6, 0.3, 0.1])
+    torch.testing.assert_close(balanced_weights(shares, 0.0), torch.ones(3))
+    torch.testing.assert_close(balanced_weights(shares, 1.0) * shares, torch.full((3,), 1 / 3))
+    assert balanced_weights(torch.tensor([0.999, 0.001]), 1.0)[1] == 5
+    one = objective(label_weights=torch.tensor([1.0, 2.0, 4.0]))
+    batch = next(batches(1))
+    expected = torch.tensor([1.0, 2.0, 4.0])[batch["labels"].long()][:, None]
+    torch.testing.assert_close(one.pixel_weights(one.inputs(batch)[1]), expected)
