@@ -68,10 +68,11 @@ def find_pairs(root: str | Path) -> tuple[list[Pair], list[str]]:
             )
     problems = [
         f"{images[n]} has no label map in {root / 'labels'}."
-        for n in sorted(images - labels.keys())
+        for n in sorted(images.keys() - labels.keys())
     ]
     problems += [
-        f"{labels[n]} has no photo in {root / 'images'}." for n in sorted(labels - images.keys())
+        f"{labels[n]} has no photo in {root / 'images'}."
+        for n in sorted(labels.keys() - images.keys())
     ]
     names = sorted(images.keys() & labels.keys())
     if not names:
@@ -79,17 +80,9 @@ def find_pairs(root: str | Path) -> tuple[list[Pair], list[str]]:
     return [Pair(n, images[n], labels[n], instances.get(n)) for n in names], problems
 
 
-class _Names(dict):
-    def __sub__(self, other):
-        return self.keys() - other
-
-
-def _files_by_name(folder: Path) -> _Names:
-    if not folder.is_dir():
-        return _Names()
-    return _Names(
-        (p.stem, p) for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES
-    )
+def _files_by_name(folder: Path) -> dict[str, Path]:
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {p.stem: p for p in files if p.suffix.lower() in IMAGE_SUFFIXES}
 
 
 def read_pair(pair: Pair, palette: Palette) -> Sample:
@@ -221,6 +214,11 @@ def _crop(sample: Sample, size: tuple[int, int], rng: np.random.Generator) -> Sa
     height, width = sample.labels.shape
     top = int(rng.integers(height - size[0] + 1))
     left = int(rng.integers(width - size[1] + 1))
+    return cut(sample, top, left, size)
+
+
+def cut(sample: Sample, top: int, left: int, size: tuple[int, int]) -> Sample:
+    """The window of `size` (height, width) whose corner is at `top`, `left`; views, no copies."""
     window = np.s_[top : top + size[0], left : left + size[1]]
     instances = None if sample.instances is None else sample.instances[window]
     return Sample(sample.image[window], sample.labels[window], instances)

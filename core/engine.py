@@ -136,13 +136,14 @@ class Engine:
     def encode_layout(self, layout: Layout, size: tuple[int, int]) -> Tensor:
         """y `[1, num_classes, H, W]` of a layout at the picture's size."""
         palette = layout.palette
-        labels = torch.from_numpy(nearest_resize(layout.labels, size))[None].to(self.device)
+        resized = nearest_resize(layout.labels, size)
+        labels = torch.from_numpy(resized)[None].to(self.device)
         if not palette.instance_edges:
             return one_hot(labels, len(palette))
         instances = layout.instances
         if instances is not None:
             instances = nearest_resize(instances, size)
-        edges = layout_edges(nearest_resize(layout.labels, size), instances)
+        edges = layout_edges(resized, instances)
         return one_hot(labels, len(palette), torch.from_numpy(edges)[None].to(self.device))
 
     def decode(self, x: Tensor) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from core.dataset import PairDataset, Sample, mirror, to_tensors
+from core.dataset import PairDataset, Sample, cut, mirror, to_tensors
 from core.device import pick_precision
 from core.labelmap import layout_edges
 from core.model.autoencoder import Autoencoder
@@ -65,9 +65,7 @@ class LatentDataset(Dataset):
 
 def _middle(sample: Sample, size: tuple[int, int]) -> Sample:
     top, left = ((have - want) // 2 for have, want in zip(sample.labels.shape, size, strict=True))
-    window = np.s_[top : top + size[0], left : left + size[1]]
-    instances = None if sample.instances is None else sample.instances[window]
-    return Sample(sample.image[window], sample.labels[window], instances)
+    return cut(sample, top, left, size)
 
 
 def coverage(

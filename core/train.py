@@ -1,8 +1,7 @@
 """`python -m core.train`: train autoencoder or diffusion model on a folder of labelled photos.
 
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage autoencoder
-    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage diffusion --autoencoder
-    FILE
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --autoencoder FILE
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
 (everything that `--resume` needs), `log.csv`, `sheets/`. The same command runs under `torchrun`.
@@ -30,7 +29,7 @@ from core.device import PRECISIONS, pick_device, pick_precision, precision_name
 from core.palette import Palette
 from core.run_folder import RunFolder
 from core.stages import Stage, make_stage
-from core.training import StepDone, TrainingError, TrainRun, TrainSettings, train
+from core.training import TrainingError, TrainRun, TrainSettings, train
 
 # What an argument is where it is not given. "latent" is the diffusion stage with --autoencoder.
 DEFAULTS = {
@@ -114,7 +113,7 @@ def settings_of(args: argparse.Namespace, device: torch.device) -> TrainSettings
 def usable_pairs(args: argparse.Namespace, palette: Palette) -> list[Pair]:
     """The pairs to learn from; bad ones are named, then refused or skipped as asked."""
     pairs, problems = find_pairs(args.data)
-    good, unreadable = check_pairs(pairs, palette, lambda items: bar(items, len(pairs)))
+    good, unreadable = check_pairs(pairs, palette, lambda items: checking(items, len(pairs)))
     problems += unreadable
     for problem in problems[:20]:
         say(f"bad pair: {problem}")
@@ -130,7 +129,7 @@ def usable_pairs(args: argparse.Namespace, palette: Palette) -> list[Pair]:
     return good
 
 
-def bar(items, total: int) -> tqdm:
+def checking(items, total: int) -> tqdm:
     """A progress bar for the check, silent in a pipe."""
     hide = True if quiet() else None
     return tqdm(items, "checking pairs", total, disable=hide, leave=False)
@@ -146,7 +145,6 @@ def drive(
     if args.compile:
         stage.objective.model.compile()
     loader = make_loader(args, stage, run)
-    last_saved = run.step
     speed = Throughput(args.batch)
     with (
         stopping() as stop,
@@ -155,7 +153,7 @@ def drive(
         ) as bar,
     ):
         for done in train(run, loader):
-            speed.count(done)
+            speed.count()
             bar.update()
             ending = distributed.any_process(stop.wanted) or done.step == args.steps
             if due(done.step, args.log_every, ending):
@@ -165,9 +163,8 @@ def drive(
                 folder.write_sheet(stage, run)
             if due(done.step, args.save_every, ending):
                 folder.save(stage, run, about, summary(args, run, speed), args.licence)
-                last_saved = done.step
             if ending and done.step != args.steps:
-                say(f"Stopped. Step {last_saved} is saved in {folder.path}; go on with --resume.")
+                say(f"Stopped. Step {done.step} is saved in {folder.path}; go on with --resume.")
                 return STOPPED
     say(f"Done: {folder.weights}")
     return DONE
@@ -217,7 +214,7 @@ class Throughput:
     def __init__(self, batch: int) -> None:
         self.batch, self.seconds, self._then = batch, 0.0, time.perf_counter()
 
-    def count(self, done: StepDone) -> None:
+    def count(self) -> None:
         now = time.perf_counter()
         elapsed, self._then = now - self._then, now
         self.seconds = elapsed if not self.seconds else 0.98 * self.seconds + 0.02 * elapsed
