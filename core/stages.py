@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +31,7 @@ from core.perceptual import LPIPS
 from core.pixels import to_pixels
 from core.sampling import SAMPLERS, SeedNoise, descend, sample
 from core.schedule import ScheduleSpec
+from core.transfer import grown
 
 SHEET_PAIRS = 8  # pictures on a sample sheet
 
@@ -80,12 +81,13 @@ class AutoencoderStage:
         perceptual: LPIPS | None,
         device: torch.device,
         freeze_encoder: bool = False,
+        perceptual_weight: float = 0.5,
     ) -> None:
         self.dataset, self.spec, self.device = data, model.spec, device
         self.frozen = freeze_encoder
         model.train().requires_grad_(True)
         model.encoder.requires_grad_(not freeze_encoder)
-        self.objective = AutoencoderObjective(model, perceptual)
+        self.objective = AutoencoderObjective(model, perceptual, perceptual_weight)
 
     def about(self) -> dict[str, Any]:
         return {
@@ -240,7 +242,9 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
     if args.stage == "autoencoder":
         model = _first_autoencoder(args, device)
         perceptual = LPIPS(args.perceptual) if args.perceptual else None
-        return AutoencoderStage(data, model, perceptual, device, args.freeze_encoder)
+        return AutoencoderStage(
+            data, model, perceptual, device, args.freeze_encoder, args.perceptual_weight
+        )
     autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
     spec = _diffusion_spec(args, data, autoencoder)
     settings = DiffusionSettings(
@@ -250,16 +254,34 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
         args.vlb_weight,
         args.balance,
     )
-    return DiffusionStage(data, spec, settings, device, autoencoder, _init_state(args.init, spec))
+    return DiffusionStage(data, spec, settings, device, autoencoder, _init_state(args, spec))
 
 
 def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:
-    """The autoencoder to start from: a new one, or that of `--init`."""
-    if args.init:
-        return _open_autoencoder(args.init, device)
-    if args.freeze_encoder:
-        raise InputError("--freeze-encoder needs --init: an untrained encoder is of no use.")
-    return Autoencoder(spec_from_dict(AutoencoderSpec, args.spec))
+    """The autoencoder to start from: a new one, or that of `--init`, grown if asked."""
+    if not args.init:
+        if args.freeze_encoder:
+            raise InputError("--freeze-encoder needs --init: an untrained encoder is of no use.")
+        return Autoencoder(spec_from_dict(AutoencoderSpec, args.spec))
+    old = _open_autoencoder(args.init, device)
+    spec = spec_from_dict(AutoencoderSpec, asdict(old.spec) | args.spec)
+    if spec == old.spec:
+        return old
+    _check_growing(args, spec.latent_channels != old.spec.latent_channels)
+    model = Autoencoder(spec)
+    grown(model, old.state_dict())
+    return model.to(device, memory_format=torch.channels_last)
+
+
+def _check_growing(args: argparse.Namespace, new_latents: bool = False) -> None:
+    """Refuse to change a network's shape unasked, or latents that must stay as they are."""
+    if not args.grow:
+        raise InputError(
+            f"{args.init} holds a network of another shape than this run's. Add --grow to take "
+            "over what fits, or leave out what --spec changes."
+        )
+    if new_latents and args.freeze_encoder:
+        raise InputError("--freeze-encoder keeps the latents: latent_channels cannot change.")
 
 
 def _open_autoencoder(path: str, device: torch.device) -> Autoencoder:
@@ -295,11 +317,20 @@ def _diffusion_spec(
     return spec
 
 
-def _init_state(path: str | None, spec: ModelSpec) -> Mapping[str, Tensor] | None:
-    """Weights to start from; they must be of the very same shape."""
-    if path is None:
+def _init_state(args: argparse.Namespace, spec: ModelSpec) -> Mapping[str, Tensor] | None:
+    """Weights to start from: of the very same shape, or grown to it if asked."""
+    if args.init is None:
         return None
-    checkpoint = Checkpoint.open(path)
-    if checkpoint.spec != spec:
-        raise InputError(f"{path} holds a network of another shape than this run's; see its spec.")
-    return checkpoint.load_unet().state_dict()
+    checkpoint = Checkpoint.open(args.init)
+    old = checkpoint.load_unet().state_dict()
+    if _shape(checkpoint.spec) == _shape(spec):
+        return old
+    _check_growing(args)
+    model = SDMUNet(spec)
+    grown(model, old, halves=("out.2.weight", "out.2.bias"))
+    return model.state_dict()
+
+
+def _shape(spec: ModelSpec) -> ModelSpec:
+    """What decides the U-Net's tensors: neither the picture's size nor what is inside a latent."""
+    return replace(spec, autoencoder=None, image_size=256, aspect_ratio=1.0)

@@ -110,10 +110,32 @@ def test_the_decoder_can_go_on_learning_alone(command, tmp_path):
     assert train.main(first) == 0
     init = str(tmp_path / "ae" / "weights.safetensors")
     more = ("--stage", "autoencoder", "--steps", "3", "--init", init, "--freeze-encoder")
-    assert train.main(command("decoder", *more)) == 0
+    assert train.main(command("decoder", *more, spec="{}")) == 0
     before, after = weights(tmp_path / "ae"), weights(tmp_path / "decoder")
     changed = {key.split(".")[1] for key in before if not torch.equal(before[key], after[key])}
     assert changed == {"decoder"}
+
+
+def test_weights_of_another_shape_are_taken_over_where_asked(command, tmp_path, capsys):
+    """More latent channels than the autoencoder began with; unasked, the shapes must agree."""
+    first = command("ae", "--stage", "autoencoder", "--steps", "2", spec=SMALL_AUTOENCODER)
+    assert train.main(first) == 0
+    init = str(tmp_path / "ae" / "weights.safetensors")
+    wide = ("--stage", "autoencoder", "--steps", "1", "--init", init)
+    more = '{"latent_channels": 6}'
+    assert "--grow" in refused(command("wide", *wide, spec=more), capsys)
+    frozen = command("wide2", *wide, "--grow", "--freeze-encoder", spec=more)
+    assert "latent_channels" in refused(frozen, capsys)
+    assert train.main(command("wide3", *wide, "--grow", spec=more)) == 0
+    made = Checkpoint.open(tmp_path / "wide3" / "weights.safetensors")
+    assert made.autoencoder.latent_channels == 6 and made.autoencoder.quarter_width == 8
+
+    assert train.main(command("sdm", "--steps", "1", "--autoencoder", init)) == 0
+    wider = ("--steps", "1", "--autoencoder", str(made.path), "--grow")
+    old = str(tmp_path / "sdm" / "weights.safetensors")
+    assert train.main(command("sdm6", *wider, "--init", old)) == 0
+    spec = Checkpoint.open(tmp_path / "sdm6" / "weights.safetensors").spec
+    assert (spec.in_channels, spec.out_channels) == (6, 12)
 
 
 def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):
