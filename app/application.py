@@ -9,10 +9,9 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QApplication
 
-from app.commands import UNDO_LIMIT
+from app.commands import UndoStack
 from app.icons import tinted
 from app.main_window import MainWindow
 from app.pen import Pen
@@ -50,8 +49,7 @@ def build_window(
     theme = Theme(application)
     theme.choose(store.theme)
     scene = Scene(np.full((256, 256), palette.erase_id, np.uint8), palette)
-    undo_stack = QUndoStack()
-    undo_stack.setUndoLimit(UNDO_LIMIT)
+    undo_stack = UndoStack()
     scene_file = SceneFile(scene, undo_stack)
     studio = Studio(scene, store.generate(), open_engine)
     pen = Pen(palette, palette.find("tree") or palette.erase_id)

@@ -16,12 +16,11 @@ from PySide6.QtGui import (
     QPalette,
     QPen,
     QResizeEvent,
-    QUndoStack,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.commands import Edit
+from app.commands import Edit, UndoStack
 from app.imaging import label_image, picture_image
 from app.outline import brush_outline
 from app.pen import Pen
@@ -46,7 +45,7 @@ class Canvas(QWidget):
     zoomed = Signal(float)
     blended = Signal(float)
 
-    def __init__(self, scene: Scene, pen: Pen, undo_stack: QUndoStack) -> None:
+    def __init__(self, scene: Scene, pen: Pen, undo_stack: UndoStack) -> None:
         super().__init__()
         self.scene, self.pen = scene, pen
         self.opacity = 1.0
@@ -54,6 +53,7 @@ class Canvas(QWidget):
         self._undo_stack = undo_stack
         self._picture: QImage | None = None
         self._fitted = True
+        self._shown_size = (0, 0)
         self._gesture: Gesture | None = None
         self._button = Qt.MouseButton.NoButton
         self._space = self._panning = False
@@ -109,7 +109,9 @@ class Canvas(QWidget):
             self._finish()
         self.pen.last_point = None
         self._labels = label_image(self.scene.labels, self.scene.palette.colors)
-        self.fit()
+        if self._shown_size != self.scene.size:
+            self._shown_size = self.scene.size
+            self.fit()
         self.update()
 
     def _repaint_map(self, rect: QRect) -> None:
@@ -262,9 +264,9 @@ class Canvas(QWidget):
 
     def _finish(self) -> None:
         self._gesture = None
-        change = self.scene.end()
-        if change is not None:
-            self._undo_stack.push(Edit(self.scene, change, self.pen.tool))
+        before = self.scene.end()
+        if before is not None:
+            self._undo_stack.push(Edit(self.scene, before, self.pen.tool))
         self._show_cursor_shape()
         self.painting.emit(False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QUndoStack
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QLabel,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app import actions
 from app.actions import Wish, build_action
 from app.canvas import Canvas
+from app.commands import UndoStack
 from app.filing import Filing
 from app.icons import retint
 from app.key_sheet import KeySheet
@@ -47,7 +48,7 @@ class MainWindow(QMainWindow):
         self,
         scene: Scene,
         pen: Pen,
-        undo_stack: QUndoStack,
+        undo_stack: UndoStack,
         scene_file: SceneFile,
         studio: Studio,
         store: Store,
@@ -198,7 +199,7 @@ class MainWindow(QMainWindow):
             bar.addPermanentWidget(label)
 
     def _connect(self) -> None:
-        self.scene.replaced.connect(self._show_title)
+        self.scene.replaced.connect(self._follow_scene)
         self.undo_stack.cleanChanged.connect(self._show_title)
         self.undo_stack.indexChanged.connect(self.studio.review)
         self.undo_stack.canUndoChanged.connect(self._show_undo)
@@ -243,6 +244,12 @@ class MainWindow(QMainWindow):
 
     def _retint(self) -> None:
         retint(self)
+
+    def _follow_scene(self) -> None:
+        """Another map, perhaps of another palette."""
+        self.palette_panel.show_palette(self.scene.palette)
+        self.pen.adopt(self.scene.palette)
+        self._show_title()
 
     def _show_title(self) -> None:
         path = self.scene_file.path

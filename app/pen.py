@@ -37,6 +37,19 @@ class Pen(QObject):
             self.previous_label, self.label = self.label, label
         self.changed.emit()
 
+    def adopt(self, palette: Palette) -> None:
+        """Paint with the labels of another palette: those of the same name, where it has them."""
+        if palette is self.palette:
+            return
+        kept = [self._found_in(palette, label) for label in (self.label, self.previous_label)]
+        self.palette = palette
+        self.label, self.previous_label = kept
+        self.changed.emit()
+
+    def _found_in(self, palette: Palette, label: int) -> int:
+        found = palette.find(self.palette[label].name)
+        return palette.erase_id if found is None else found
+
     def swap(self) -> None:
         """Back to the label before this one."""
         self.choose(self.previous_label)

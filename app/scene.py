@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QObject, QRect, Signal
 
+from app.patch import Patch, tiles, whole
 from core import labelmap
-from core.labelmap import NO_BOX, Box, Point
+from core.labelmap import Box, Point
 from core.palette import Palette
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """What one gesture did: the pixels of `box` before and after it."""
-
-    box: Box
-    before: np.ndarray
-    after: np.ndarray
 
 
 class Scene(QObject):
     """A label map with its palette. All painting goes through here.
 
     changed: a rectangle of pixels was written. replaced: another label map took the place of this
-    one, perhaps of another size.
+    one, perhaps of another size, perhaps of another palette.
     """
 
     changed = Signal(QRect)
@@ -37,8 +28,7 @@ class Scene(QObject):
         self.palette = palette
         self.revision = 0
         self.labels = _own(labels)
-        self._before: np.ndarray | None = None
-        self._touched = NO_BOX
+        self._before: dict[Box, np.ndarray] | None = None  # the tiles that the gesture touched
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,48 +44,73 @@ class Scene(QObject):
 
     # -- painting ---------------------------------------------------------------------------------
 
-    def write(self, box: Box, pixels: np.ndarray) -> None:
-        """Put `pixels`, uint8 `[box.height, box.width]`, into the map."""
-        self.labels[box.slices] = pixels
-        self._report(box)
-
     def stroke(self, start: Point, end: Point, diameter: int, label: int, shape: str) -> None:
         """Drag a brush of `diameter` pixels from `start` to `end`, leaving `label`."""
+        self._keep(labelmap.around((start, end), diameter / 2, self.labels.shape))
         self._report(labelmap.stroke(self.labels, start, end, diameter, label, shape))
 
     def fill(self, point: Point, label: int, contiguous: bool) -> None:
         """Give `label` to the area around `point`, or to every pixel of the same id."""
+        self._keep(whole(self.labels))
         self._report(labelmap.fill(self.labels, point, label, contiguous))
 
-    def replace(self, labels: np.ndarray) -> None:
-        """Start over from another label map."""
-        self.labels = _own(labels)
-        self._before, self._touched = None, NO_BOX
+    def replace(self, labels: np.ndarray, palette: Palette | None = None) -> None:
+        """Start over from another label map, and perhaps another palette.
+
+        Raises ValueError, and changes nothing, for an id that the palette does not have.
+        """
+        palette = palette or self.palette
+        check_ids(labels, palette)
+        self.labels, self.palette = _own(labels), palette
+        self._before = None
         self.revision += 1
         self.replaced.emit()
 
     # -- gestures ---------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Start to collect what one gesture changes."""
-        self._before, self._touched = self.labels.copy(), NO_BOX
+        """Start to remember what one gesture paints over."""
+        self._before = {}
 
-    def end(self) -> Change | None:
-        """Stop collecting. None if the gesture left every pixel as it was."""
-        before, box = self._before, self._touched
+    def end(self) -> Patch | None:
+        """What the gesture painted over; None if it left every pixel as it was."""
+        pieces = [piece for tile in (self._before or {}) if (piece := self._changed_in(tile))]
         self._before = None
-        if before is None or box.empty:
-            return None
-        old, new = before[box.slices].copy(), self.labels[box.slices].copy()
-        return None if np.array_equal(old, new) else Change(box, old, new)
+        return Patch(pieces) if pieces else None
+
+    def swap(self, patch: Patch) -> Patch:
+        """Put a patch into the map; what was there, to put it back."""
+        before = Patch.of(self.labels, patch.boxes)
+        patch.paste(self.labels)
+        self._report(patch.box)
+        return before
+
+    def _keep(self, box: Box) -> None:
+        """Remember the tiles around `box` before they are painted on for the first time."""
+        if self._before is None or box.empty:
+            return
+        for tile in tiles(box, self.labels.shape):
+            if tile not in self._before:
+                self._before[tile] = self.labels[tile.slices].copy()
+
+    def _changed_in(self, tile: Box) -> tuple[Box, np.ndarray] | None:
+        """The smallest box around what the gesture changed in a tile, and what it held before."""
+        before = self._before[tile]
+        box = labelmap.changed_box(before, self.labels[tile.slices])
+        return None if box.empty else (box.moved(tile.x, tile.y), before[box.slices])
 
     def _report(self, box: Box) -> None:
-        if box.empty:
-            return
-        self.revision += 1
-        self._touched = self._touched.union(box)
-        self.changed.emit(QRect(*box))
+        if not box.empty:
+            self.revision += 1
+            self.changed.emit(QRect(*box))
 
 
 def _own(labels: np.ndarray) -> np.ndarray:
     return np.array(labels, np.uint8, order="C")
+
+
+def check_ids(labels: np.ndarray, palette: Palette) -> None:
+    """Raise ValueError for an id that the palette does not have."""
+    highest = int(labels.max())
+    if highest >= len(palette):
+        raise ValueError(f"the palette {palette.name!r} ends at {len(palette) - 1}, not {highest}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtGui import QUndoStack
 
+from app.commands import UndoStack
 from app.scene import Scene
 from core.labelmap import read_labels, write_labels
 
@@ -20,7 +20,7 @@ class SceneFile:
     replace the scene return a sentence about what could not be read, or "".
     """
 
-    def __init__(self, scene: Scene, undo_stack: QUndoStack) -> None:
+    def __init__(self, scene: Scene, undo_stack: UndoStack) -> None:
         self.path: Path | None = None
         self._scene = scene
         self._undo_stack = undo_stack

@@ -136,8 +136,10 @@ class Studio(QObject):
 
     def review(self) -> None:
         """Compare the scene with the layout of the last picture."""
-        drawn = self.result and self.result.request.layout.labels
-        self._stale = drawn is not None and not np.array_equal(drawn, self.scene.labels)
+        drawn = self.result and self.result.request.layout
+        self._stale = drawn is not None and not (
+            drawn.palette == self.scene.palette and np.array_equal(drawn.labels, self.scene.labels)
+        )
         self._tell()
 
     def forget_result(self) -> None:

@@ -74,6 +74,10 @@ class Box(NamedTuple):
         bottom = min(self.y + self.height, shape[0])
         return _between(max(self.x, 0), max(self.y, 0), right, bottom)
 
+    def moved(self, dx: int, dy: int) -> Box:
+        """The box at another place."""
+        return Box(self.x + dx, self.y + dy, self.width, self.height)
+
 
 NO_BOX = Box(0, 0, 0, 0)
 
@@ -84,7 +88,7 @@ def _between(left: int, top: int, right: int, bottom: int) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def _around(points: Sequence[Point], margin: float, shape: Sequence[int]) -> Box:
+def around(points: Sequence[Point], margin: float, shape: Sequence[int]) -> Box:
     """The pixels of a map of `shape` that lie within `margin` of the points' bounding box."""
     height, width = shape[:2]
     xs, ys = zip(*points, strict=True)
@@ -134,7 +138,7 @@ def stroke(
         mask = covers(*_centres(tile), p0, p1, radius)
         pixels = labels[tile.slices]
         pixels[mask if over is None else mask & (pixels == over)] = label
-    return _around((p0, p1), radius, labels.shape)
+    return around((p0, p1), radius, labels.shape)
 
 
 def _tiles(p0: Point, p1: Point, radius: float, shape: Sequence[int]) -> Iterator[Box]:
@@ -143,7 +147,7 @@ def _tiles(p0: Point, p1: Point, radius: float, shape: Sequence[int]) -> Iterato
     count = max(1, math.ceil(math.dist(p0, p1) / max(2 * radius, 64)))
     knots = [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count + 1)]
     for ends in zip(knots, knots[1:], strict=False):
-        box = _around(ends, radius, shape)
+        box = around(ends, radius, shape)
         if not box.empty:
             yield box
 
@@ -199,7 +203,7 @@ def polygon(labels: np.ndarray, points: Sequence[Point], label: int) -> Box:
     share an edge leave neither a gap nor an overlap along it. Returns the rectangle outside of
     which nothing was touched, empty if that is off the map.
     """
-    box = _around(points, 0, labels.shape) if len(points) > 2 else NO_BOX
+    box = around(points, 0, labels.shape) if len(points) > 2 else NO_BOX
     if box.empty:
         return NO_BOX
     x, y = _centres(box)

@@ -69,6 +69,12 @@ class PalettePanel(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(178, 480)
 
+    def show_palette(self, palette: Palette) -> None:
+        """Offer the labels of another palette."""
+        if palette is not self._palette:
+            self._palette, self._label = palette, palette.erase_id
+            self._list()
+
     def show_labels(self, label: int, previous: int) -> None:
         """Show which label is in hand and which one `X` would bring back."""
         self._label = label
