@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
+from core.files import atomic_path
 
 PALETTE_DIR = Path(__file__).resolve().parent.parent / "palettes"
 MAX_CLASSES = 256  # ids are stored in uint8
@@ -107,6 +108,22 @@ class Palette:
         """Plain data for JSON: the inverse of `from_dict`."""
         return json.loads(json.dumps(asdict(self)))
 
+    def save(self, path: str | Path) -> None:
+        """Write a TOML file that `load` reads back as an equal palette; comments are not kept.
+
+        The file appears whole or not at all. Raises `PaletteError` if it cannot be written.
+        """
+        path = Path(path)
+        name = {} if self.name == path.stem else {"name": self.name}
+        try:
+            with atomic_path(path) as part:
+                part.write_text("\n".join(_toml_lines(name, self)), encoding="utf-8")
+        except (OSError, UnicodeEncodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PaletteError(
+                f"{path} cannot be written: {reason}. Save to another place."
+            ) from error
+
     # -- looking things up ----------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -183,6 +200,26 @@ def normalise(text: str) -> str:
 def hex_color(color: Iterable[int]) -> str:
     """`"#rrggbb"` of three values 0..255."""
     return "#" + bytes(int(v) for v in color).hex()
+
+
+def _toml_lines(name: Mapping[str, str], palette: Palette) -> Iterator[str]:
+    """The lines of a palette's file; what has its default value is left out."""
+    heads = ("title", "source", "unlabeled", "instance_edges")
+    entries = name | {key: getattr(palette, key) for key in heads}
+    yield from _toml_entries(entries, Palette)
+    for c in palette.classes:
+        yield "\n[[classes]]"
+        entries = {f.name: getattr(c, f.name) for f in fields(c)} | {"color": hex_color(c.color)}
+        yield from _toml_entries(entries, LabelClass)
+    yield ""
+
+
+def _toml_entries(entries: Mapping[str, Any], kind: type) -> Iterator[str]:
+    defaults = {f.name: f.default for f in fields(kind)}
+    for key, value in entries.items():
+        if value != defaults[key]:
+            # JSON's strings, numbers, lists and booleans are TOML's as well, but for DEL.
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
 
 
 def _words(label: LabelClass) -> tuple[str, ...]:

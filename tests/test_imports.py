@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = {"core.palette", "core.labelmap", "core.request"}  # what both window and models may know
+SHARED = {  # what both window and models may know
+    "core.conversion",
+    "core.labelmap",
+    "core.palette",
+    "core.request",
+}
 PURE = ("schedule", "sampling", "guidance", "inpainting")  # they see a callable, never a network
 
 

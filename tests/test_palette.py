@@ -184,6 +184,30 @@ def test_a_palette_survives_plain_data(name):
     assert Palette.from_dict(palette.to_dict()) == palette
 
 
+@each_palette
+def test_a_palette_survives_its_file(tmp_path, name):
+    """Saved and loaded again, a palette is equal: labels, raw values, partners, everything."""
+    palette = Palette.load(name)
+    palette.save(tmp_path / f"{name}.toml")
+    assert Palette.load(tmp_path / f"{name}.toml") == palette
+
+
+def test_odd_words_survive_a_file(tmp_path):
+    """Quotes, backslashes, control characters and any script are written so that TOML reads them;
+    a name that is not the file's is kept."""
+    words = ('"Mare" \\ o', "tab\tline\nbell\x07del\x7f", "月 😀", "é'")
+    palette = Palette("moon 2", (LabelClass(0, "sea", (1, 2, 3), words, flip="sea"),), "A # title")
+    palette.save(tmp_path / "odd.toml")
+    assert Palette.load(tmp_path / "odd.toml") == palette
+
+
+def test_a_palette_that_cannot_be_written_says_so(tmp_path):
+    """A folder that is not there is named, and nothing is left behind."""
+    with pytest.raises(PaletteError, match=r"none.*cannot be written"):
+        Palette.load("landscape").save(tmp_path / "none" / "mine.toml")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_search_ranks_names_before_synonyms():
     """The label of that name comes first, then names with that word, then synonyms."""
     found = [c.name for c in Palette.load("ade20k").search("table")]
