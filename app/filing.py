@@ -12,7 +12,7 @@ from app.picture_file import save_picture
 from app.scene_file import SceneFile
 from app.studio import Studio
 from app.worker import failure
-from core.labelmap import LabelMapError
+from core.errors import InputError
 
 MAP_FILTER = "Label maps (*.png *.bmp *.gif *.tif *.tiff *.webp *.ppm);;All files (*)"
 PICTURE_FILTER = "PNG (*.png)"
@@ -105,7 +105,7 @@ class Filing(QObject):
         """Run what replaces the scene; the picture of the old one goes with it."""
         try:
             notice = work()
-        except (LabelMapError, OSError) as error:
+        except (InputError, OSError) as error:
             self.failed.emit(failure(error))
         else:
             self._studio.forget_result()
@@ -115,7 +115,7 @@ class Filing(QObject):
         """Run what writes a file. Whether it is on disk now."""
         try:
             work()
-        except (LabelMapError, OSError) as error:
+        except (InputError, OSError) as error:
             self.failed.emit(failure(error))
             return False
         self.done.emit("")

@@ -8,3 +8,7 @@ class InputError(ValueError):
     Commands print it and exit with status 2; the window shows it. Anything else that is raised is a
     bug.
     """
+
+
+class OutputError(InputError):
+    """A place that was given for a file cannot be written."""

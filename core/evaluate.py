@@ -21,11 +21,11 @@ from PIL import Image
 
 from core.command import DONE, exit_status, progress_bar, say
 from core.dataset import Pair, Sample, find_pairs, read_pair
-from core.errors import InputError
+from core.errors import InputError, OutputError
 from core.files import atomic_path
 from core.palette import Palette
 from core.request import Engine, Layout, SampleRequest
-from core.sample import OutputError, add_sampling_options, open_engine, results, template_request
+from core.sample import add_sampling_options, open_engine, results, template_request
 from core.segmenter import Segmenter
 from core.sheets import sheet
 
@@ -307,7 +307,7 @@ def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callab
     pairs = _pairs(args.data, args.limit)
     engine = open_engine(args.weights) if args.weights else None
     palette = engine.info.palette if engine else Palette.load(args.palette)
-    template = template_request(args, palette) if engine else None
+    template = template_request(args, args.guidance, palette) if engine else None
     measures = Measures(
         segment=open_segmenter(args.segmenter, args.segmenter_classes, palette, args.threads),
         merged=merge_table(palette, _merges(args.merge, palette)),

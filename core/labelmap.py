@@ -11,6 +11,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -300,11 +301,11 @@ def from_color(rgb: np.ndarray, palette: Palette) -> tuple[np.ndarray, float]:
     Only exact colours count. Every other pixel becomes the palette's `erase_id`; the second value
     is the share of such pixels, 0..1.
     """
-    labels, known = _match_colors(rgb, palette)
+    labels, known = match_colors(rgb, palette)
     return _erase_unknown(labels, known, palette), _share_unknown(known)
 
 
-def _match_colors(rgb: np.ndarray, palette: Palette) -> tuple[np.ndarray, np.ndarray]:
+def match_colors(rgb: np.ndarray, palette: Palette) -> tuple[np.ndarray, np.ndarray]:
     """Ids uint8 and bool "is exactly a colour of the palette", both of `rgb`'s shape less one."""
     # Where a hidden label has a visible one's colour, the visible one comes last and wins.
     order = sorted(palette.classes, key=lambda c: not c.hidden)
@@ -345,7 +346,7 @@ def read_labels(path: str | Path, palette: Palette) -> LabelImage:
     the palette's exact colours. Raises `LabelMapError` if the file is missing, damaged, too big, of
     another palette, a photo, or if more than half of its pixels mean nothing in the palette.
     """
-    image = _open(Path(path))
+    image = open_image(path)
     painted_with = image.info.get(TAG)
     indexed = image.mode in ("L", "P")
     if indexed and painted_with not in (None, palette.name):
@@ -366,16 +367,21 @@ def tagged_palette(path: str | Path) -> str | None:
 
     Raises `LabelMapError` as `read_labels` does if the file cannot be opened at all.
     """
-    return _open(Path(path)).info.get(TAG)
+    return open_image(path).info.get(TAG)
 
 
-def _open(path: Path) -> Image.Image:
-    """The decoded image in mode L, P, RGB or RGBA."""
+def open_image(path: str | Path, data: bytes | None = None, exact: bool = True) -> Image.Image:
+    """The decoded image of a file in mode L, P, RGB or RGBA; its `info` has the file's texts.
+
+    data: the bytes of an image that lay inside `path`; None reads the file itself. exact: refuse a
+    JPEG, whose pixels are no ids. Raises `LabelMapError`, naming the file, for one that is missing,
+    damaged, too big or deeper than 8 bits.
+    """
+    path = Path(path)
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with path.open("rb") if data is None else io.BytesIO(data) as file, _bombs_refused():
             image = Image.open(file, formats=FORMATS)
-            _check_header(path, image)
+            _check_header(path, image, exact)
             image.load()
             return _plain(image)
     except LabelMapError:
@@ -390,11 +396,18 @@ def _open(path: Path) -> Image.Image:
         raise LabelMapError(f"{path} cannot be read, it may be damaged: {error}.") from error
 
 
-def _check_header(path: Path, image: Image.Image) -> None:
+@contextmanager
+def _bombs_refused() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _check_header(path: Path, image: Image.Image, exact: bool) -> None:
     """Refuse what cannot be a label map before a pixel is decoded."""
     if image.width * image.height > MAX_PIXELS:
         raise LabelMapError(_too_big(path))
-    if image.format == "JPEG":
+    if image.format == "JPEG" and exact:
         raise LabelMapError(f"{path} is a JPEG, which blurs labels. Save the label map as a PNG.")
     if image.mode.startswith(("I", "F")):
         raise LabelMapError(
@@ -434,7 +447,7 @@ def _read_raw(image: Image.Image, palette: Palette) -> Found:
         entries = np.zeros((256, 3), np.uint8)
         given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
         entries[: len(given)] = given
-        ids, known = _match_colors(entries, palette)
+        ids, known = match_colors(entries, palette)
         if known[np.unique(values)].all():
             return ids[values], known[values], "color"
     ids = palette.raw_to_id[values]
@@ -445,7 +458,7 @@ def _read_color(image: Image.Image, palette: Palette) -> Found:
     """Exact colours; or the dataset's values, where a program saved a gray file as RGB."""
     pixels = np.asarray(image)
     rgb = pixels[..., :3]
-    labels, known = _match_colors(rgb, palette)
+    labels, known = match_colors(rgb, palette)
     if known.mean() < 0.5 and (rgb == rgb[..., :1]).all():
         return _read_raw(image.getchannel(0), palette)
     if image.mode == "RGBA":
@@ -487,7 +500,7 @@ def write_labels(path: str | Path, labels: np.ndarray, palette: Palette) -> None
         )
     try:
         with atomic_path(Path(path)) as part:
-            part.write_bytes(_encode(labels, palette))
+            part.write_bytes(encode_labels(labels, palette))
     except OSError as error:
         reason = error.strerror or error
         raise LabelMapError(
@@ -495,7 +508,8 @@ def write_labels(path: str | Path, labels: np.ndarray, palette: Palette) -> None
         ) from error
 
 
-def _encode(labels: np.ndarray, palette: Palette) -> bytes:
+def encode_labels(labels: np.ndarray, palette: Palette) -> bytes:
+    """A label map as our own PNG: 8 bits, values = ids, the palette's colours and its name."""
     height, width = labels.shape
     image = Image.frombytes("P", (width, height), labels.tobytes())
     image.putpalette(palette.colors.tobytes())

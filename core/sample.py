@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,17 +11,25 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from core.command import DONE, SOME_FAILED, complain, exit_status, progress_bar, say
-from core.errors import InputError
-from core.files import atomic_path
+from core.errors import InputError, OutputError
+from core.film import (
+    VIDEO_SUFFIXES,
+    FilmError,
+    Track,
+    check_sizes,
+    check_video,
+    frames_per_second,
+    natural_key,
+    track,
+    write_film,
+)
 from core.labelmap import read_labels
 from core.palette import Palette
+from core.picture import write_picture
 from core.request import (
-    RECIPE_KEY,
     SAMPLER_NAMES,
     Engine,
     Failed,
@@ -34,10 +41,6 @@ from core.request import (
 )
 
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "landscape.safetensors"
-
-
-class OutputError(InputError):
-    """The place that was given for the pictures cannot be written."""
 
 
 def open_engine(path: Path) -> Engine:
@@ -55,15 +58,19 @@ def main(argv: list[str] | None = None, open_engine: Callable[[Path], Engine] = 
 
 def _run(args: argparse.Namespace, open_engine: Callable[[Path], Engine]) -> int:
     paths = find_layouts(args.layouts)
+    if args.video is not None:
+        _check_film(args, paths)
     engine = open_engine(args.weights)
     palette = reading_palette(args.palette, engine.info.palette)
-    template = template_request(args, engine.info.palette)
+    # With all key frames in it: a bad one is refused now, not when its frame comes.
+    template = template_request(args, args.guidance.values, engine.info.palette)
     _check_targets(args.out, paths, template.seeds)
-    failures = 0
+    failures, pictures = 0, []
     with progress_bar(len(paths), "Sampling") as bar:
-        for path in paths:
+        for frame, path in enumerate(paths):
+            request = replace(template, guidance_scale=args.guidance.at(frame))
             try:
-                _sample_file(path, engine, palette, template, args.out, bar)
+                pictures += _sample_file(path, engine, palette, request, args.out, bar)
             except OutputError:
                 raise  # the next layout would fail alike
             except InputError as error:
@@ -71,21 +78,45 @@ def _run(args: argparse.Namespace, open_engine: Callable[[Path], Engine]) -> int
                     raise InputError(_naming(path, error)) from error
                 complain(_naming(path, error))
                 failures += 1
+    if args.video is not None and pictures:
+        write_film(args.video, pictures, args.fps)
+        tqdm.write(str(args.video))
     return SOME_FAILED if failures else DONE
+
+
+def _check_film(args: argparse.Namespace, paths: list[Path]) -> None:
+    """Refuse, before any work, what would not become a film."""
+    check_video(args.video)
+    if args.count > 1:
+        raise FilmError(f"A film has one picture a frame, but --count {args.count} was given.")
+    if args.size is None:
+        check_sizes(paths)
 
 
 def _sample_file(
     path: Path, engine: Engine, palette: Palette, template: SampleRequest, out: Path, bar: tqdm
-) -> None:
+) -> list[Path]:
+    """Sample one layout and write its pictures; their paths."""
     read = read_labels(path, palette)
     if read.unplaced:
         say(f"note: in {path}, {read.unplaced:.1%} of the pixels are of no label of the palette.")
     request = replace(template, layout=Layout(read.labels, template.layout.palette))
+    targets = []
     for result in results(engine, request, bar):
         target = target_path(out, path, result.request.seed)
         recipe = result.request.recipe(result.weights) | {"layout": path.name}
-        write_picture(target, result.image, recipe)
+        _make_folder(target.parent)
+        write_picture(target, result.image, recipe, request.layout)
         tqdm.write(str(target))
+        targets.append(target)
+    return targets
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror or error}.") from error
 
 
 def results(engine: Engine, request: SampleRequest, bar: tqdm | None = None) -> Iterator[Result]:
@@ -105,32 +136,17 @@ def results(engine: Engine, request: SampleRequest, bar: tqdm | None = None) -> 
                     raise InputError(event.message)
 
 
-def write_picture(path: Path, image: np.ndarray, recipe: dict) -> None:
-    """Write uint8 `[H, W, 3]` as a PNG that carries its recipe, whole or not at all.
-
-    Raises `OutputError` if the place cannot be written.
-    """
-    chunk = PngInfo()
-    chunk.add_text(RECIPE_KEY, json.dumps(recipe))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as part:
-            Image.fromarray(image).save(part, format="PNG", pnginfo=chunk)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
 # -- what the arguments mean ----------------------------------------------------------------------
 
 
 def find_layouts(given: list[Path]) -> list[Path]:
-    """The files to sample: files as given, a folder as its PNG files by name.
+    """The files to sample: files as given, a folder as its PNG files by name and number.
 
     Raises `InputError` for a folder without any. A file that is missing is found out on reading.
     """
     found: list[Path] = []
     for path in given:
-        inside = sorted(path.glob("*.png")) if path.is_dir() else [path]
+        inside = sorted(path.glob("*.png"), key=natural_key) if path.is_dir() else [path]
         if not inside:
             raise InputError(f"{path} has no .png label map in it.")
         found += inside
@@ -160,13 +176,15 @@ def reading_palette(name_or_path: str | None, wanted: Palette) -> Palette:
     return given
 
 
-def template_request(args: argparse.Namespace, palette: Palette) -> SampleRequest:
+def template_request(
+    args: argparse.Namespace, guidance: float | tuple[float, ...], palette: Palette
+) -> SampleRequest:
     """The request of the options, on a blank layout. Raises `RequestError` for a bad option."""
     return SampleRequest(
         Layout(np.zeros((1, 1), np.uint8), palette),
         steps=args.steps,
         sampler=args.sampler,
-        guidance_scale=args.guidance,
+        guidance_scale=guidance,
         seed=args.seed,
         count=args.count,
         size=args.size,
@@ -206,12 +224,14 @@ def _naming(path: Path, error: InputError) -> str:
     return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
-def add_sampling_options(parser: argparse.ArgumentParser) -> None:
-    """The options that any command which samples has."""
+def add_sampling_options(
+    parser: argparse.ArgumentParser, guidance: Callable[[str], float | Track] = float
+) -> None:
+    """The options that any command which samples has. guidance: reads the guidance scale."""
     add = parser.add_argument_group("sampling").add_argument
     add("--steps", type=_steps, default=25, help="a number, or a respacing such as ddim25 (25)")
     add("--sampler", default=SAMPLER_NAMES[0], help=f"one of {', '.join(SAMPLER_NAMES)}")
-    add("--guidance", type=float, default=1.5, help="guidance scale, 1 = off (1.5)")
+    add("--guidance", type=guidance, default="1.5", help="guidance scale, 1 = off (1.5)")
     add("--seed", type=int, default=0, help="seed of the first picture (0)")
     add("--size", type=_size, help="HxW of the picture (the layout's own)")
 
@@ -227,7 +247,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", type=Path, default=DEFAULT_WEIGHTS, help="checkpoint to use")
     add("--palette", help="palette to read with, a name or a .toml file (the checkpoint's)")
     add("--count", type=int, default=1, help="pictures per layout, seed by seed (1)")
-    add_sampling_options(parser)
+    add_sampling_options(parser, track)
+    film = parser.add_argument_group(
+        "film",
+        "The layouts are the frames, in the order of their numbers; all begin with the seed's "
+        "noise. --guidance may have key frames: 0:1.2,24:2.5 goes from 1.2 to 2.5 in 25 frames.",
+    )
+    add = film.add_argument
+    add("--video", type=Path, help=f"also write one film ({', '.join(VIDEO_SUFFIXES)})")
+    add("--fps", type=frames_per_second, default=25.0, help="frames a second of the film (25)")
     return parser
 
 

@@ -11,8 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {  # what both window and models may know
     "core.conversion",
+    "core.errors",
     "core.labelmap",
     "core.palette",
+    "core.picture",
     "core.request",
 }
 PURE = ("schedule", "sampling", "guidance", "inpainting")  # they see a callable, never a network
