@@ -34,7 +34,7 @@ from core.request import (
     Started,
     Stepped,
 )
-from core.sampling import SAMPLERS, Moment, SeedNoise, descend, sample
+from core.sampling import SAMPLERS, Moment, SeedNoise, path_of, sample
 
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
 
@@ -108,7 +108,7 @@ class Engine:
         started = time.perf_counter()
         height, width = self.picture_size(request)
         size = height // self.unet.spec.factor, width // self.unet.spec.factor
-        path = descend(self.schedule, request.steps)
+        path = path_of(self.schedule, request.steps, request.sampler)
         steps = len(path) - 1
         yield Started(request, steps)
         y = self.encode_layout(request.layout, (height, width))

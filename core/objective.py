@@ -89,6 +89,13 @@ def balanced_weights(shares: Tensor, power: float, limit: float = 5.0) -> Tensor
     return (raw / (raw * shares).sum()).clamp(max=limit)
 
 
+def diffusion_inputs(batch: Batch, num_labels: int) -> tuple[Tensor, Tensor]:
+    """x0 and y of a batch: latents with label coverage, or pictures with their labels."""
+    if "y" in batch:
+        return batch["x0"].float(), batch["y"].float()
+    return batch["image"], one_hot(batch["labels"], num_labels, batch.get("edges"))
+
+
 class DiffusionObjective(nn.Module):
     """L_simple + lambda L_vlb of the SDM paper, at one random timestep a sample.
 
@@ -116,7 +123,7 @@ class DiffusionObjective(nn.Module):
         self.weight = simple_weight(schedule, model.spec.prediction, weighting)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        x0, y = self.inputs(batch)
+        x0, y = diffusion_inputs(batch, self.num_labels)
         seeds, kind = batch["seed"], self.model.spec.prediction
         t = (seeded_uniform(seeds, x0.device, T_SALT) * len(self.schedule)).long()
         noise = seeded_noise(seeds, x0.shape[1:], x0.device)
@@ -130,12 +137,6 @@ class DiffusionObjective(nn.Module):
         vlb = vlb_term(self.schedule, x0, x, t, predicted, v, discrete).mean()
         total = simple + self.vlb_weight * len(self.schedule) * vlb
         return {"loss": total, "simple": simple, "vlb": vlb, "mse": error.mean()}
-
-    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """x0 and y of the batch."""
-        if "y" in batch:
-            return batch["x0"].float(), batch["y"].float()
-        return batch["image"], one_hot(batch["labels"], self.num_labels, batch.get("edges"))
 
     def dropped(self, y: Tensor, seeds: Tensor) -> Tensor:
         """y with the null layout for the asked share of samples, chosen by their seeds."""

@@ -14,7 +14,7 @@ import numpy as np
 from core.errors import InputError
 from core.palette import Palette
 
-SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm")  # the first is the default
+SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm", "consistency")  # the first is the default
 MAX_SEED = 2**31 - 1
 RECIPE_KEY = "sdm-studio:recipe"  # text chunk of a picture's PNG: JSON of everything but the layout
 

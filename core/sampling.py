@@ -70,6 +70,15 @@ def descend(schedule: Schedule, steps: int | str) -> list[int]:
     return [int(t) for t in reversed(schedule.respaced(steps).timesteps)] + [-1]
 
 
+def trailing(schedule: Schedule, steps: int) -> list[int]:
+    """Even steps down that begin at the noisiest timestep and do not waste one on the cleanest.
+
+    "Trailing" spacing (Lin et al. 2024, table 2): what few steps need.
+    """
+    n = len(schedule)
+    return [round(n - i * n / steps) - 1 for i in range(steps)] + [-1]
+
+
 # -- step rules -----------------------------------------------------------------------------------
 
 
@@ -125,6 +134,18 @@ def dpmpp_2m(schedule: Schedule, eta: float = 0.0) -> Step:
     return step
 
 
+def consistency(schedule: Schedule, eta: float = 0.0) -> Step:
+    """Multistep consistency sampling (Song et al. 2023, algorithm 1): x0, noised anew to t_prev.
+
+    For distilled students, whose x0 is a finished picture at every t.
+    """
+
+    def step(pred: Prediction, x: Tensor, t: int, t_prev: int, noise: Noise) -> Tensor:
+        return pred.x0 if t_prev < 0 else schedule.q_sample(pred.x0, t_prev, noise())
+
+    return step
+
+
 def half_log_snr(schedule: Schedule, t: int) -> float:
     """lambda_t = log(sqrt(abar_t) / sqrt(1 - abar_t))."""
     abar = schedule.abar(t)
@@ -135,7 +156,15 @@ SAMPLERS: dict[str, Callable[[Schedule, float], Step]] = {
     "dpmpp_2m": dpmpp_2m,
     "ddim": ddim,
     "ddpm": ddpm,
+    "consistency": consistency,
 }
+
+
+def path_of(schedule: Schedule, steps: int | str, sampler: str) -> list[int]:
+    """Where `sampler` walks in so many steps; a respacing in words is taken as it is."""
+    if sampler == "consistency" and isinstance(steps, int):
+        return trailing(schedule, steps)
+    return descend(schedule, steps)
 
 
 class SeedNoise:

@@ -26,9 +26,10 @@ from core.command import DONE, STOPPED, exit_status
 from core.command import say as say_line
 from core.dataset import DatasetError, Pair, PairDataset, StepSampler, check_pairs, find_pairs
 from core.device import PRECISIONS, pick_device, pick_precision, precision_name
+from core.make_stage import make_stage
 from core.palette import Palette
 from core.run_folder import RunFolder
-from core.stages import Stage, make_stage
+from core.stages import Stage
 from core.training import TrainingError, TrainRun, TrainSettings, train
 
 # What an argument is where it is not given. "latent" is the diffusion stage with --autoencoder.
@@ -49,6 +50,14 @@ DEFAULTS = {
         "size": (256, 256),
         "weighting": "min-snr",
     },
+    "distillation": {
+        "steps": 4_000,
+        "lr": 1e-4,
+        "lr_schedule": "cosine",
+        "ema": 0.99,
+        "size": (256, 256),
+        "weighting": "uniform",
+    },
     "diffusion": {  # the paper's
         "steps": 300_000,
         "lr": 1e-4,
@@ -58,6 +67,8 @@ DEFAULTS = {
         "weighting": "uniform",
     },
 }
+
+STAGES = ("autoencoder", "diffusion", "distillation")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -267,7 +278,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--data", required=True, help="folder with images/ and labels/")
     add("--palette", default="landscape", help="name of a bundled palette, or a .toml file")
     add("--out", required=True, help="folder of this run")
-    add("--stage", choices=("autoencoder", "diffusion"), default="diffusion")
+    add("--stage", choices=STAGES, default="diffusion")
     add("--resume", action="store_true", help="go on from the last complete checkpoint in OUT")
     add(
         "--bad-pairs",

@@ -138,6 +138,30 @@ def test_weights_of_another_shape_are_taken_over_where_asked(command, tmp_path, 
     assert (spec.in_channels, spec.out_channels) == (6, 12)
 
 
+def test_a_student_is_distilled_and_samples_in_two_steps(command, photos, tmp_path, capsys):
+    """From photos to a student file that the engine opens like any other."""
+    from core.engine import Engine
+    from core.labelmap import read_labels
+    from core.request import Layout, SampleRequest
+
+    ae = command("ae", "--stage", "autoencoder", "--steps", "2", spec=SMALL_AUTOENCODER)
+    assert train.main(ae) == 0
+    ae = str(tmp_path / "ae" / "weights.safetensors")
+    assert train.main(command("sdm", "--steps", "2", "--autoencoder", ae)) == 0
+    teacher = str(tmp_path / "sdm" / "weights.safetensors")
+    more = ("--stage", "distillation", "--steps", "2")
+    assert "needs --init" in refused(command("none", *more, spec="{}"), capsys)
+    assert train.main(command("student", *more, "--init", teacher, spec="{}")) == 0
+    made = str(tmp_path / "student" / "weights.safetensors")
+    again = command("again", *more, "--init", made, spec="{}")
+    assert "student itself" in refused(again, capsys)
+    engine = Engine.open(made, "cpu", "float32")
+    labels = read_labels(photos / "labels" / "00.png", engine.info.palette).labels
+    layout = Layout(labels, engine.info.palette)
+    *_, last = engine.sample(SampleRequest(layout, steps=2, sampler="consistency"))
+    assert last.image.shape == (32, 32, 3)
+
+
 def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):
     """The signal ends the run after the step, saved; status 130; --resume goes on."""
     arguments = command("run", "--steps", "100000", "--log-every", "1")

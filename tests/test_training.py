@@ -11,6 +11,7 @@ from core.objective import (
     AutoencoderObjective,
     DiffusionObjective,
     balanced_weights,
+    diffusion_inputs,
     seeded_noise,
 )
 from core.schedule import ScheduleSpec
@@ -117,7 +118,7 @@ def test_label_dropout_gives_the_null_layout():
     """The asked share of samples sees zeros, chosen by their seeds."""
     one = objective(label_dropout=0.25)
     batch = next(batches(1, size=400))
-    _, y = one.inputs(batch)
+    _, y = diffusion_inputs(batch, one.num_labels)
     seen = one.dropped(y, batch["seed"])
     dropped = seen.flatten(1).sum(1) == 0
     assert 60 < int(dropped.sum()) < 140
@@ -147,7 +148,7 @@ def test_the_loss_is_the_papers():
     t = (seeded_uniform(batch["seed"], CPU, T_SALT) * 1000).long()
     noise = seeded_noise(batch["seed"], (3, 16, 16), CPU)
     x = SCHEDULE.q_sample(batch["image"], t, noise)
-    eps, v = one.model(x, t, one.inputs(batch)[1]).chunk(2, dim=1)
+    eps, v = one.model(x, t, diffusion_inputs(batch, one.num_labels)[1]).chunk(2, dim=1)
     vlb = vlb_term(SCHEDULE, batch["image"], x, t, SCHEDULE.x0_from_eps(x, t, eps), v)
     expected = (per_sample_mean((eps - noise) ** 2) + vlb).mean()
     torch.testing.assert_close(one(batch)["loss"], expected)
@@ -203,4 +204,6 @@ def test_rare_labels_can_weigh_more():
     one = objective(label_weights=torch.tensor([1.0, 2.0, 4.0]))
     batch = next(batches(1))
     expected = torch.tensor([1.0, 2.0, 4.0])[batch["labels"].long()][:, None]
-    torch.testing.assert_close(one.pixel_weights(one.inputs(batch)[1]), expected)
+    torch.testing.assert_close(
+        one.pixel_weights(diffusion_inputs(batch, one.num_labels)[1]), expected
+    )

@@ -26,7 +26,12 @@ from app.settings import MAX_GUIDANCE, MAX_STEPS, MIN_GUIDANCE, GenerateSettings
 from core.request import MAX_SEED, SAMPLER_NAMES
 
 TENTHS = 10  # slider positions per unit of guidance
-SAMPLER_TITLES = {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM"}
+SAMPLER_TITLES = {
+    "dpmpp_2m": "DPM-Solver++ 2M",
+    "ddim": "DDIM",
+    "ddpm": "DDPM",
+    "consistency": "Consistency (few steps)",
+}
 
 
 class GeneratePanel(QWidget):

@@ -54,6 +54,7 @@ class ModelSpec:
     prediction: Literal["eps", "v", "x0"] = (
         "eps"  # what the first half of the output channels means
     )
+    guidance_embedding: bool = False  # the guidance scale is an input: a distilled student
     autoencoder: AutoencoderSpec | None = None  # None: x is the picture itself
 
     def __post_init__(self) -> None:

@@ -29,6 +29,8 @@ from core.model.layers import (
 )
 from core.model.spec import ModelSpec
 
+SCALE_STRETCH = 100  # guidance scales are few units apart, timesteps hundreds
+
 # For each SPADE block of middle and decoder, in order: the modulations of its two norms.
 LayoutEmbedding = list[tuple[Modulation, Modulation]]
 
@@ -71,6 +73,9 @@ class SDMUNet(nn.Module):
         self.time_embed = nn.Sequential(
             nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
         )
+        if spec.guidance_embedding:
+            self.guidance_embed = nn.Linear(width, width, bias=False)
+            nn.init.zeros_(self.guidance_embed.weight)
         plain = GroupNorm
         spade = partial(SPADEGroupNorm, num_classes=spec.num_classes, hidden=spec.spade_hidden)
         skips = self._make_encoder(plain)
@@ -154,9 +159,9 @@ class SDMUNet(nn.Module):
 
     # -- the three parts --------------------------------------------------------------------------
 
-    def encode(self, x: Tensor, t: Tensor) -> Encoded:
-        """Everything that does not depend on the layout. x `[N, C, H, W]`, t `[N]`."""
-        emb = self.embed_time(t)
+    def encode(self, x: Tensor, t: Tensor, scale: Tensor | None = None) -> Encoded:
+        """Everything that does not depend on the layout. x `[N, C, H, W]`, t `[N]`, scale `[N]`."""
+        emb = self.embed_time(t, scale)
         skips = []
         h = x.to(self.dtype)
         for stage in self.input_blocks:
@@ -164,9 +169,18 @@ class SDMUNet(nn.Module):
             skips.append(h)
         return Encoded(h, tuple(skips))
 
-    def embed_time(self, t: Tensor) -> Tensor:
-        """`[N, 4 * model_channels]` of timesteps `[N]`."""
-        return self.time_embed(timestep_embedding(t, self.spec.model_channels).to(self.dtype))
+    def embed_time(self, t: Tensor, scale: Tensor | None = None) -> Tensor:
+        """`[N, 4 * model_channels]` of timesteps `[N]`.
+
+        A student that was distilled with guidance takes the guidance scale `[N]` too, as sinusoids
+        that are added to those of t (Meng et al. 2023, section 3.1).
+        """
+        width = self.spec.model_channels
+        embedding = timestep_embedding(t, width).to(self.dtype)
+        if self.spec.guidance_embedding:
+            sinusoids = timestep_embedding(scale * SCALE_STRETCH, width).to(self.dtype)
+            embedding = embedding + self.guidance_embed(sinusoids)
+        return self.time_embed(embedding)
 
     def embed_layout(self, y: Tensor, size: tuple[int, int] | None = None) -> LayoutEmbedding:
         """gamma and beta of every SPADE norm for y `[N, num_classes, H', W']`.
@@ -189,17 +203,24 @@ class SDMUNet(nn.Module):
             embedding.append((pair[0], pair[1]))
         return embedding
 
-    def decode(self, encoded: Encoded, embedding: LayoutEmbedding, t: Tensor) -> Tensor:
+    def decode(
+        self,
+        encoded: Encoded,
+        embedding: LayoutEmbedding,
+        t: Tensor,
+        scale: Tensor | None = None,
+    ) -> Tensor:
         """Middle and decoder: `[N, 2C, H, W]`."""
-        emb, embeddings = self.embed_time(t), iter(embedding)
+        emb, embeddings = self.embed_time(t, scale), iter(embedding)
         h = self.middle_block.run(encoded.features, emb, embeddings)
         skips = list(encoded.skips)
         for stage in self.output_blocks:
             h = stage.run(torch.cat([h, skips.pop()], dim=1), emb, embeddings)
         return self.out(h)
 
-    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        return self.decode(self.encode(x, t), self.embed_layout(y, (x.shape[-2], x.shape[-1])), t)
+    def forward(self, x: Tensor, t: Tensor, y: Tensor, scale: Tensor | None = None) -> Tensor:
+        layout = self.embed_layout(y, (x.shape[-2], x.shape[-1]))
+        return self.decode(self.encode(x, t, scale), layout, t, scale)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -1,0 +1,195 @@
+"""From the arguments of `core.train` to a stage: which files to open, what to start from."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from core.checkpoint import Checkpoint
+from core.dataset import PairDataset
+from core.distillation import ConsistencyObjective
+from core.errors import InputError
+from core.latents import LatentDataset
+from core.model.autoencoder import Autoencoder
+from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
+from core.model.unet import SDMUNet
+from core.objective import DiffusionObjective, balanced_weights
+from core.perceptual import LPIPS
+from core.schedule import ScheduleSpec
+from core.stages import AutoencoderStage, DiffusionSettings, DiffusionStage, Stage
+from core.transfer import grown
+
+# The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
+# Why v and area: docs/decisions/002.
+LATENT_UNET = {
+    "model_channels": 64,
+    "channel_mult": (1, 2, 3),
+    "num_res_blocks": 2,
+    "attention_resolutions": (4,),
+    "num_head_channels": 32,
+    "spade_hidden": 32,
+    "layout_resize": "area",
+    "prediction": "v",
+}
+
+
+def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device) -> Stage:
+    """The stage that the command's arguments ask for."""
+    if args.stage == "autoencoder":
+        model = _first_autoencoder(args, device)
+        perceptual = LPIPS(args.perceptual) if args.perceptual else None
+        return AutoencoderStage(
+            data, model, perceptual, device, args.freeze_encoder, args.perceptual_weight
+        )
+    if args.stage == "distillation":
+        return _distillation(args, data, device)
+    return _diffusion(args, data, device)
+
+
+def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device) -> DiffusionStage:
+    """The stage that learns to denoise."""
+    autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
+    model = SDMUNet(_diffusion_spec(args, data, autoencoder))
+    _take_over(args, model)
+    settings = DiffusionSettings(
+        ScheduleSpec(args.noise_schedule),
+        args.label_dropout,
+        args.weighting,
+        args.vlb_weight,
+        args.balance,
+    )
+    objective = DiffusionObjective(
+        model,
+        settings.schedule.build(),
+        len(data.palette),
+        settings.label_dropout,
+        settings.weighting,
+        settings.vlb_weight,
+        balanced_weights(label_shares(data), settings.balance) if settings.balance else None,
+    )
+    dataset = LatentDataset(data, autoencoder, progress) if autoencoder else data
+    return DiffusionStage(dataset, data.palette, objective, settings, device, autoencoder)
+
+
+def _distillation(
+    args: argparse.Namespace, data: PairDataset, device: torch.device
+) -> DiffusionStage:
+    """The stage that learns few steps from the model of `--init`."""
+    if args.init is None:
+        raise InputError("--stage distillation needs --init: the model to be distilled.")
+    checkpoint = Checkpoint.open(args.init)
+    teacher = checkpoint.load_unet()
+    if teacher.spec.guidance_embedding:
+        raise InputError(f"{args.init} is a distilled student itself; give its teacher.")
+    if [c.name for c in checkpoint.palette.classes] != [c.name for c in data.palette.classes]:
+        raise InputError(
+            f"{args.init} was trained on palette {checkpoint.palette.name!r}, not on "
+            f"{data.palette.name!r}. Give --palette {checkpoint.palette.name}."
+        )
+    student = SDMUNet(replace(teacher.spec, guidance_embedding=True))
+    grown(student, teacher.state_dict())
+    settings = DiffusionSettings(checkpoint.schedule, weighting="consistency")
+    objective = ConsistencyObjective(student, teacher, settings.schedule.build(), len(data.palette))
+    autoencoder = checkpoint.load_autoencoder()
+    if autoencoder:
+        autoencoder = autoencoder.to(device, memory_format=torch.channels_last)
+    dataset = LatentDataset(data, autoencoder, progress) if autoencoder else data
+    palette = data.palette
+    return DiffusionStage(
+        dataset, palette, objective, settings, device, autoencoder, "distillation"
+    )
+
+
+def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:
+    """The autoencoder to start from: a new one, or that of `--init`, grown if asked."""
+    if not args.init:
+        if args.freeze_encoder:
+            raise InputError("--freeze-encoder needs --init: an untrained encoder is of no use.")
+        return Autoencoder(spec_from_dict(AutoencoderSpec, args.spec))
+    old = _open_autoencoder(args.init, device)
+    spec = spec_from_dict(AutoencoderSpec, asdict(old.spec) | args.spec)
+    if spec == old.spec:
+        return old
+    _check_growing(args, spec.latent_channels != old.spec.latent_channels)
+    model = Autoencoder(spec)
+    grown(model, old.state_dict())
+    return model.to(device, memory_format=torch.channels_last)
+
+
+def _check_growing(args: argparse.Namespace, new_latents: bool = False) -> None:
+    """Refuse to change a network's shape unasked, or latents that must stay as they are."""
+    if not args.grow:
+        raise InputError(
+            f"{args.init} holds a network of another shape than this run's. Add --grow to take "
+            "over what fits, or leave out what --spec changes."
+        )
+    if new_latents and args.freeze_encoder:
+        raise InputError("--freeze-encoder keeps the latents: latent_channels cannot change.")
+
+
+def _open_autoencoder(path: str, device: torch.device) -> Autoencoder:
+    autoencoder = Checkpoint.open(path).load_autoencoder()
+    if autoencoder is None:
+        raise InputError(f"{path} has no autoencoder. Train one with --stage autoencoder.")
+    return autoencoder.to(device, memory_format=torch.channels_last)
+
+
+def _diffusion_spec(
+    args: argparse.Namespace, data: PairDataset, autoencoder: Autoencoder | None
+) -> ModelSpec:
+    """The U-Net's shape: what the data decides, then what `--spec` says."""
+    height, width = data.size
+    given = {
+        "image_size": width,
+        "aspect_ratio": width / height,
+        "num_classes": data.palette.num_channels,
+    }
+    if autoencoder:
+        channels = autoencoder.spec.latent_channels
+        given |= {
+            "in_channels": channels,
+            "out_channels": 2 * channels,
+            "autoencoder": asdict(autoencoder.spec),
+            **LATENT_UNET,
+        }
+    spec = ModelSpec.from_dict(given | args.spec)
+    if height % spec.multiple or width % spec.multiple:
+        raise InputError(
+            f"--size {height}x{width} must be multiples of {spec.multiple} for this network."
+        )
+    return spec
+
+
+def _take_over(args: argparse.Namespace, model: SDMUNet) -> None:
+    """Start from the weights of `--init`: of the very same shape, or grown to it if asked."""
+    if args.init is None:
+        return
+    checkpoint = Checkpoint.open(args.init)
+    old = checkpoint.load_unet()
+    if _shape(old.spec) != _shape(model.spec):
+        _check_growing(args)
+    grown(model, old.state_dict(), halves=("out.2.weight", "out.2.bias"))
+
+
+def _shape(spec: ModelSpec) -> ModelSpec:
+    """What decides the U-Net's tensors: neither the picture's size nor what is inside a latent."""
+    return replace(spec, autoencoder=None, image_size=256, aspect_ratio=1.0)
+
+
+def label_shares(data: PairDataset) -> Tensor:
+    """Share of all pixels that each label covers, float32 `[n]`."""
+    n = len(data.palette)
+    counts = [np.bincount(data.sample(i).labels.ravel(), minlength=n) for i in range(len(data))]
+    total = torch.from_numpy(np.sum(counts, axis=0)).float()
+    return total / total.sum()
+
+
+def progress(items: Any) -> Any:
+    """A progress bar for the one long preparation."""
+    return tqdm(items, "encoding photos", leave=False)
