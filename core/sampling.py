@@ -110,7 +110,10 @@ def ddim(schedule: Schedule, eta: float = 0.0) -> Step:
 
 
 def dpmpp_2m(schedule: Schedule, eta: float = 0.0) -> Step:
-    """DPM-Solver++ of second order, multistep (Lu et al. 2022, algorithm 2); deterministic.
+    """DPM-Solver++ of second order, multistep (Lu et al. 2022, algorithm 2).
+
+    eta 0 is deterministic; eta 1 is the SDE variant (algorithm 4 there), which forgets old errors
+    by taking fresh noise at every step.
 
     The first step, the last step and any step after the path went up are of first order. Where a
     step is longer than the one before, it extrapolates no further than that one reached: on paths
@@ -128,8 +131,11 @@ def dpmpp_2m(schedule: Schedule, eta: float = 0.0) -> Step:
             x0 = x0 + (x0 - x0_last) * (min(h / h_last, MAX_STRETCH) / 2)
         history[:] = [(t_prev, h, pred.x0)]
         abar, abar_prev = schedule.abar(t), schedule.abar(t_prev)
-        shrink = math.sqrt((1 - abar_prev) / (1 - abar))
-        return shrink * x - math.sqrt(abar_prev) * math.expm1(-h) * x0
+        shrink = math.sqrt((1 - abar_prev) / (1 - abar)) * math.exp(-eta * h)
+        x = shrink * x - math.sqrt(abar_prev) * math.expm1(-(1 + eta) * h) * x0
+        if eta == 0:
+            return x
+        return x + math.sqrt((1 - abar_prev) * -math.expm1(-2 * eta * h)) * noise()
 
     return step
 

@@ -70,7 +70,10 @@ def gaussian(variance: float):
     return denoise
 
 
-@pytest.mark.parametrize("name, eta", [("ddpm", 0), ("ddim", 0), ("ddim", 1), ("dpmpp_2m", 0)])
+@pytest.mark.parametrize(
+    "name, eta",
+    [("ddpm", 0), ("ddim", 0), ("ddim", 1), ("dpmpp_2m", 0), ("dpmpp_2m", 0.5), ("dpmpp_2m", 1)],
+)
 def test_samplers_reproduce_a_known_distribution(name, eta):
     """On normal data with the exact denoiser 250 steps give its variance back."""
     noise = SeedNoise([1], (1, 64, 64))
@@ -135,7 +138,7 @@ def test_what_must_stay_stays():
     assert [float(m.x.mean()) for m in moments] == [500, -1]
 
 
-@pytest.mark.parametrize("name, eta", [("ddpm", 0), ("ddim", 1)])
+@pytest.mark.parametrize("name, eta", [("ddpm", 0), ("ddim", 1), ("dpmpp_2m", 1)])
 def test_a_picture_depends_on_its_seed_and_not_on_its_batch(name, eta):
     """Seed 7 alone, first or last in a batch: the same picture, bit for bit."""
     path = descend(SCHEDULE, 5)
