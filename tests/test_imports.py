@@ -11,10 +11,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {  # what both window and models may know
     "core.conversion",
+    "core.encodings",
     "core.errors",
     "core.labelmap",
     "core.palette",
     "core.picture",
+    "core.recognition",
     "core.request",
 }
 PURE = ("schedule", "sampling", "guidance", "inpainting")  # they see a callable, never a network
