@@ -14,6 +14,7 @@ SHARED = {  # what both window and models may know
     "core.encodings",
     "core.errors",
     "core.labelmap",
+    "core.openraster",
     "core.palette",
     "core.picture",
     "core.recognition",
