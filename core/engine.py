@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.checkpoint import Checkpoint
+from core.checkpoint import Checkpoint, CheckpointError
 from core.denoiser import Denoiser
 from core.device import pick_device, pick_precision, precision_name
 from core.labelmap import layout_edges, nearest_resize
@@ -49,11 +49,12 @@ class Engine:
         self.checkpoint, self.device, self.dtype = checkpoint, device, dtype
         self.schedule = checkpoint.schedule.build()
         self.unet: SDMUNet = self._placed(checkpoint.load_unet())
+        self.student = self._open_student()
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
-        self.info = _info(checkpoint, device, dtype)
+        self.info = _info(checkpoint, device, dtype, self.student is not None)
 
     @classmethod
     def open(
@@ -65,6 +66,24 @@ class Engine:
         """
         where = pick_device(device)
         return cls(Checkpoint.open(path), where, pick_precision(where, precision))
+
+    def _open_student(self) -> SDMUNet | None:
+        """The few-step student: this model itself, or the file beside it, made for its latents."""
+        if self.unet.spec.guidance_embedding:
+            return self.unet
+        path = student_path(self.checkpoint.path)
+        if path is None or not path.is_file():
+            return None
+        student = Checkpoint.open(path)
+        if (
+            student.spec is None
+            or replace(student.spec, guidance_embedding=False) != self.unet.spec
+        ):
+            raise CheckpointError(
+                f"{path} is no student of {self.checkpoint.path.name}: their networks differ. Take "
+                "it away, or distil it again."
+            )
+        return self._placed(student.load_unet())
 
     def _placed(self, module):
         return module.to(self.device, self.dtype).to(memory_format=torch.channels_last)
@@ -79,7 +98,8 @@ class Engine:
         Raises `RequestError` before the first event if this model cannot fulfil the request.
         """
         self.check(request)
-        return self._events(request, guidance_scale or _scales_of(request))
+        draft_scale = guidance_scale or (lambda: request.scales[0])
+        return self._events(request, guidance_scale or _scales_of(request), draft_scale)
 
     def check(self, request: SampleRequest) -> None:
         """Raise `RequestError` if the palette is another or the picture is too large."""
@@ -88,6 +108,11 @@ class Engine:
             raise RequestError(
                 f"The layout is painted in palette {given.name!r}, but {self.info.name} was "
                 f"trained on {mine.name!r}. Choose other weights, or paint in that palette."
+            )
+        if request.student and self.student is None:
+            raise RequestError(
+                f"{self.info.name} has no few-step student. Distil one with core.train, or sample "
+                "with the model itself."
             )
         height, width = self.picture_size(request)
         if height * width > MAX_PIXELS:
@@ -104,7 +129,9 @@ class Engine:
         return height, width
 
     @torch.inference_mode()
-    def _events(self, request: SampleRequest, scales: Callable[[], float]) -> Iterator[Event]:
+    def _events(
+        self, request: SampleRequest, scales: Callable[[], float], draft_scale: Callable[[], float]
+    ) -> Iterator[Event]:
         started = time.perf_counter()
         height, width = self.picture_size(request)
         size = height // self.unet.spec.factor, width // self.unet.spec.factor
@@ -112,10 +139,14 @@ class Engine:
         steps = len(path) - 1
         yield Started(request, steps)
         y = self.encode_layout(request.layout, (height, width))
-        denoise = Denoiser(self.unet, self.schedule, y, size, scales, self.chunk)
         noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *size), self.device)
+        x = noise()
+        if request.draft_steps and self.student is not None and not request.student:
+            yield Preview(self._draft(request, y, size, draft_scale()), 0, steps)
+        unet = self.student if request.student else self.unet
+        denoise = Denoiser(unet, self.schedule, y, size, scales, self.chunk)
         step = SAMPLERS[request.sampler](self.schedule, request.eta)
-        moments = sample(denoise, step, path, noise(), noise, self.schedule)
+        moments = sample(denoise, step, path, x, noise, self.schedule)
         for number, moment in enumerate(moments, start=1):
             yield self._progress(request, moment, number, steps)
         pictures = self.decode(moment.x)
@@ -123,6 +154,17 @@ class Engine:
         request = replace(request, guidance_scale=_compact(denoise.scales))
         for seed, picture in zip(request.seeds, pictures, strict=True):
             yield Result(picture, request.single(seed), seconds, self.info.name)
+
+    def _draft(
+        self, request: SampleRequest, y: Tensor, size: tuple[int, int], scale: float
+    ) -> tuple[np.ndarray, ...]:
+        """The student's pictures from the same noise, which the model itself will then refine."""
+        denoise = Denoiser(self.student, self.schedule, y, size, scale, self.chunk)
+        noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *size), self.device)
+        step = SAMPLERS["consistency"](self.schedule, 0.0)
+        path = path_of(self.schedule, request.draft_steps, "consistency")
+        *_, last = sample(denoise, step, path, noise(), noise, self.schedule)
+        return tuple(self.decode(last.x))
 
     def _progress(self, request: SampleRequest, moment: Moment, number: int, steps: int) -> Event:
         every = request.preview_every
@@ -154,7 +196,14 @@ class Engine:
         return np.concatenate([to_pixels(self.autoencoder.decode(part)) for part in parts])
 
 
-def _info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> ModelInfo:
+def student_path(weights: Path | None) -> Path | None:
+    """Where the student of a checkpoint lies: `NAME-student.safetensors` beside it."""
+    return weights and weights.with_name(f"{weights.stem}-student{weights.suffix}")
+
+
+def _info(
+    checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, student: bool
+) -> ModelInfo:
     spec, path = checkpoint.spec, checkpoint.path
     training = checkpoint.training
     summary = (
@@ -168,6 +217,7 @@ def _info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> M
         device=device.type,
         precision=precision_name(dtype),
         summary=summary,
+        student=student,
     )
 
 

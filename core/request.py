@@ -77,6 +77,9 @@ class SampleRequest:
     can.
     preview_every: a `Preview` of the predicted x0 after the first step and then after every so
     many; 0 for none.
+    student: sample with the distilled few-step student that lies beside the model.
+    draft_steps: before the first step, a `Preview` by the student in so many steps, from the same
+    noise; 0 for none, and none if the model has no student.
     """
 
     layout: Layout
@@ -88,6 +91,8 @@ class SampleRequest:
     eta: float = 0.0
     size: tuple[int, int] | None = None
     preview_every: int = 1
+    student: bool = False
+    draft_steps: int = 0
 
     def __post_init__(self) -> None:
         checks = (
@@ -143,7 +148,7 @@ class SampleRequest:
             "seed": self.seed,
             "width": width,
             "height": height,
-        }
+        } | ({"student": True} if self.student else {})
 
 
 # -- events, in the order in which a sample gives them --------------------------------------------
@@ -159,7 +164,10 @@ class Started:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """The predicted x0 after step `step` of `steps` (1-based): one uint8 `[H, W, 3]` per seed."""
+    """The predicted x0 after step `step` of `steps` (1-based): one uint8 `[H, W, 3]` per seed.
+
+    Step 0 is the student's draft of the whole picture.
+    """
 
     images: tuple[np.ndarray, ...] = field(repr=False)
     step: int
@@ -206,6 +214,7 @@ class ModelInfo:
     device: str  # "cpu", "cuda", "mps"
     precision: str  # "float32", "bfloat16", "float16"
     summary: str = ""  # one line about training, for tooltips
+    student: bool = False  # whether a distilled few-step student is there
 
 
 class Engine(Protocol):

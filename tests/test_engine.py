@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.checkpoint import CheckpointError
 from core.engine import Engine
 from core.request import (
     Layout,
@@ -168,3 +169,60 @@ def test_an_id_beyond_the_palette_is_named(palette):
     """The id, the palette and its end are in the sentence."""
     with pytest.raises(RequestError, match="id 9.*'tiny' ends at 2"):
         Layout(np.full((4, 4), 9, np.uint8), palette)
+
+
+# -- the few-step student -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(make_checkpoint):
+    """An engine with a student beside its model."""
+    path = make_checkpoint(latent=True)
+    name = "tiny-student.safetensors"
+    make_checkpoint(latent=True, name=name, guidance_embedding=True)
+    return Engine.open(path, device="cpu", precision="float32")
+
+
+def test_a_student_beside_the_model_is_found(pair, layout, make_checkpoint):
+    """Its picture is its own, at any guidance; alone it opens like any model."""
+    assert pair.info.student
+    request = SampleRequest(layout, steps=2, sampler="consistency", student=True)
+    [mine] = results(pair, request)
+    [full] = results(pair, SampleRequest(layout, steps=2, sampler="consistency"))
+    assert not np.array_equal(mine.image, full.image) and mine.request.recipe()["student"]
+    alone = make_checkpoint(latent=True, name="alone.safetensors", guidance_embedding=True)
+    engine = Engine.open(alone, "cpu", "float32")
+    assert engine.info.student
+    [same] = results(engine, SampleRequest(layout, steps=2, sampler="consistency"))
+    assert np.array_equal(same.image, mine.image)
+
+
+def test_a_draft_comes_first_and_changes_nothing(pair, layout):
+    """Step 0 is the student's picture of the same seeds; the result is as without it."""
+    plain = SampleRequest(layout, steps=3, seed=4, count=2, guidance_scale=(1.0, 2.0, 3.0))
+    drafted = SampleRequest(
+        layout, steps=3, seed=4, count=2, guidance_scale=(1.0, 2.0, 3.0), draft_steps=2
+    )
+    events = list(pair.sample(drafted))
+    assert isinstance(events[1], Preview) and events[1].step == 0 and len(events[1].images) == 2
+    ends = [e.image for e in events if isinstance(e, Result)]
+    assert all(np.array_equal(a, b.image) for a, b in zip(ends, results(pair, plain), strict=True))
+    student = SampleRequest(layout, steps=2, sampler="consistency", seed=4, student=True)
+    [alone] = results(pair, SampleRequest(**{**vars(student), "guidance_scale": 1.0}))
+    assert np.array_equal(events[1].images[0], alone.image)
+
+
+def test_without_a_student_there_is_no_draft_and_no_student_sample(engine, layout):
+    """A draft is left out in silence; a sample by the student is refused."""
+    events = list(engine.sample(SampleRequest(layout, steps=2, draft_steps=2)))
+    assert [e.step for e in events[1:-1]] == [1, 2]
+    with pytest.raises(RequestError, match="no few-step student"):
+        engine.sample(SampleRequest(layout, student=True))
+
+
+def test_a_student_of_another_network_is_refused(make_checkpoint):
+    """A file of that name that does not fit is named."""
+    path = make_checkpoint(latent=True)
+    make_checkpoint(latent=True, name="tiny-student.safetensors", num_res_blocks=2)
+    with pytest.raises(CheckpointError, match="tiny-student"):
+        Engine.open(path, device="cpu", precision="float32")
