@@ -37,6 +37,10 @@ TOOLS = (
     Wish("brush", "Brush", ("B",), "brush"),
     Wish("eraser", "Eraser", ("E",), "eraser"),
     Wish("fill", "Fill", ("F",), "fill"),
+    Wish("rectangle", "Rectangle", ("R",), "rectangle"),
+    Wish("ellipse", "Ellipse", ("O",), "ellipse"),
+    Wish("polygon", "Polygon", ("P",), "polygon"),
+    Wish("lasso", "Lasso", ("L",), "lasso"),
     Wish("pick", "Pick a label", ("I",), "pick"),
     Wish("pan", "Pan", ("H",), "pan"),
 )
@@ -44,9 +48,15 @@ LABELS = (
     Wish("previous_label", "Previous label", ("-",)),
     Wish("next_label", "Next label", ("=",)),
     Wish("swap", "Swap with the last label", ("X",)),
+    Wish("preserve", "Preserve labels", ("K",), "preserve"),
     Wish("search", "Search labels", ("Ctrl+F",)),
     Wish("smaller", "Smaller brush", ("[",)),
     Wish("larger", "Larger brush", ("]",)),
+)
+MAP = (
+    Wish("mirror", "Mirror", ("M",)),
+    Wish("replace_label", "Replace a label…", ("Ctrl+H",)),
+    Wish("canvas_size", "Canvas size…", ("Ctrl+Alt+C",)),
 )
 PICTURE = (
     Wish("generate", "Generate", ("Ctrl+Return", "Ctrl+Enter")),
@@ -63,6 +73,10 @@ HELP = (Wish("keys", "Keys", ("F1",)),)
 
 BY_POINTER = (  # what the canvas itself understands, for the key sheet
     ("Shift+click", "Straight line from the last point"),
+    ("Shift+drag", "Square, circle"),
+    ("Double click, Enter", "Close the polygon"),
+    ("Backspace", "Take the last corner back"),
+    ("Esc", "Drop the stroke or shape"),
     ("Alt+click", "Pick a label"),
     ("Wheel", "Zoom about the pointer"),
     ("Ctrl+wheel", "Size of the brush"),

@@ -53,6 +53,7 @@ def build_window(
     scene_file = SceneFile(scene, undo_stack)
     studio = Studio(scene, store.generate(), open_engine)
     pen = Pen(palette, palette.find("tree") or palette.erase_id)
+    pen.pressure = store.pressure
     window = MainWindow(scene, pen, undo_stack, scene_file, studio, store, theme)
     if layout is not None:
         window.filing.open_path(layout)

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QImage,
+    QInputDevice,
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPalette,
-    QPen,
+    QPointingDevice,
+    QRegion,
     QResizeEvent,
+    QSinglePointEvent,
+    QTabletEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.commands import Edit, UndoStack
+from app.commands import UndoStack
+from app.gestures import Gestures
 from app.imaging import label_image, picture_image
-from app.outline import brush_outline
+from app.overlay import brush_path, draw_path, path_rect, sketch_path
 from app.pen import Pen
 from app.scene import Scene
-from app.tools import TOOLS, Gesture, Pointer, pan, pick
+from app.tools import BRUSHES, Pointer
 from app.viewport import Viewport
+from core.labelmap import Point
 
 MARGIN = 20  # widget pixels around a fitted map
 NOTCH = 120  # angleDelta of one notch of a wheel
-BRUSHES = ("brush", "eraser")
+GESTURE_KEYS = {Qt.Key.Key_Return: "close", Qt.Key.Key_Enter: "close", Qt.Key.Key_Backspace: "back"}
 
 
 class Canvas(QWidget):
@@ -50,15 +57,14 @@ class Canvas(QWidget):
         self.scene, self.pen = scene, pen
         self.opacity = 1.0
         self.view = Viewport()
-        self._undo_stack = undo_stack
+        self.gestures = Gestures(self, undo_stack)
         self._picture: QImage | None = None
         self._fitted = True
         self._shown_size = (0, 0)
-        self._gesture: Gesture | None = None
-        self._button = Qt.MouseButton.NoButton
-        self._space = self._panning = False
+        self._space = self._shift = False  # held
         self._cursor_at: QPointF | None = None
-        self._cursor_drawn = QRect()
+        self._sketch = QPainterPath()  # of a tool that does not paint yet
+        self._overlay_drawn = QRect()
         self._opacity_before_toggle = 1.0
         self._configure()
         self._show_scene()
@@ -74,11 +80,13 @@ class Canvas(QWidget):
         self.scene.changed.connect(self._repaint_map)
         self.scene.replaced.connect(self._show_scene)
         self.pen.changed.connect(self._show_pen)
+        self.gestures.painting.connect(self.painting)
+        self.gestures.held.connect(self._show_cursor_shape)
 
     @property
     def busy(self) -> bool:
         """Whether a gesture is under way."""
-        return self._gesture is not None
+        return self.gestures.busy
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -105,8 +113,7 @@ class Canvas(QWidget):
             self.set_opacity(self._opacity_before_toggle)
 
     def _show_scene(self) -> None:
-        if self.busy:
-            self._finish()
+        self.gestures.drop()
         self.pen.last_point = None
         self._labels = label_image(self.scene.labels, self.scene.palette.colors)
         if self._shown_size != self.scene.size:
@@ -118,8 +125,14 @@ class Canvas(QWidget):
         self.update(self._widget_rect(rect))
 
     def _show_pen(self) -> None:
+        self.gestures.settle(self.pen.tool)
         self._show_cursor_shape()
-        self._redraw_cursor()
+        self._redraw_overlay()
+
+    def sketch(self, shape: str, points: Sequence[Point]) -> None:
+        """Show an outline over the map: "line" or one of `core.shapes.SHAPES`; no points, none."""
+        self._sketch = sketch_path(shape, points)
+        self._redraw_overlay()
 
     # -- view -------------------------------------------------------------------------------------
 
@@ -164,7 +177,7 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.fillRect(event.rect(), self.palette().color(QPalette.ColorRole.Dark))
         self._draw_map(painter)
-        self._draw_cursor(painter)
+        self._draw_overlay(painter)
 
     def _draw_map(self, painter: QPainter) -> None:
         width, height = self.scene.size
@@ -180,95 +193,90 @@ class Canvas(QWidget):
             painter.drawImage(QPointF(0, 0), self._labels)
         painter.restore()
 
-    def _draw_cursor(self, painter: QPainter) -> None:
-        self._cursor_drawn = QRect()
-        if self._cursor_at is None or self.pen.tool not in BRUSHES or self._space:
-            return
-        at = self.view.to_map(self._cursor_at.x(), self._cursor_at.y())
-        outline = brush_outline(self.pen.diameter, self.pen.shape, *at)
-        painter.save()
+    # -- lines over the map -----------------------------------------------------------------------
+
+    def _overlay(self) -> QPainterPath:
+        """What the tools draw over the map, in map pixels."""
+        path = QPainterPath(self._sketch)
+        pen = self.pen
+        if self._cursor_at is None or pen.tool not in BRUSHES or self._space:
+            return path
+        at = self.view.to_map(*self._cursor_at.toTuple())
+        path.addPath(brush_path(pen.diameter_at(self.gestures.pressure), pen.shape, at))
+        if self._shift and pen.last_point and not self.busy:
+            path.addPath(sketch_path("line", (pen.last_point, at)))
+        return path
+
+    def _draw_overlay(self, painter: QPainter) -> None:
+        path = self._overlay()
         painter.translate(self.view.x, self.view.y)
         painter.scale(self.view.scale, self.view.scale)
-        # White inside black: one of the two shows on any label.
-        for color, breadth in ((QColor(0, 0, 0, 150), 3), (QColor("white"), 1)):
-            line = QPen(color, breadth)
-            line.setCosmetic(True)
-            painter.setPen(line)
-            painter.drawPolygon(outline)
-        painter.restore()
-        self._cursor_drawn = self._cursor_rect()
+        draw_path(painter, path)
+        self._overlay_drawn = self._overlay_rect(path)
 
-    def _cursor_rect(self) -> QRect:
-        if self._cursor_at is None:
+    def _overlay_rect(self, path: QPainterPath) -> QRect:
+        if path.isEmpty():
             return QRect()
-        x, y = self.view.to_map(self._cursor_at.x(), self._cursor_at.y())
-        reach = self.pen.diameter // 2 + 1
-        side = 2 * reach + 1
-        return self._widget_rect(QRect(math.floor(x) - reach, math.floor(y) - reach, side, side))
+        return self._widget_rect(path_rect(path)).adjusted(-2, -2, 2, 2)  # the line's breadth
 
-    def _redraw_cursor(self) -> None:
-        self.update(self._cursor_drawn.united(self._cursor_rect()))
+    def _redraw_overlay(self) -> None:
+        self.update(QRegion(self._overlay_drawn) | QRegion(self._overlay_rect(self._overlay())))
 
     def _show_cursor_shape(self) -> None:
         shape = Qt.CursorShape.CrossCursor
         if self._space or self.pen.tool == "pan":
             shape = Qt.CursorShape.OpenHandCursor
-        if self.busy and self._panning:
+        if self.gestures.panning:
             shape = Qt.CursorShape.ClosedHandCursor
         self.setCursor(shape)
 
     # -- pointer ----------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        left, middle = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
-        if self.busy or event.button() not in (left, middle):
-            return
-        tool = TOOLS[self.pen.tool]
-        if event.button() == middle or self._space:
-            tool = pan
-        elif event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            tool = pick
-        self._button, self._panning = event.button(), tool is pan
-        self.scene.begin()
-        self._gesture = tool(self, self._pointer(event))
-        self._advance(None)
-        self._show_cursor_shape()
-        self.painting.emit(True)
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self._press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._cursor_at = event.position()
-        self._redraw_cursor()
-        pointer = self._pointer(event)
-        self.hovered.emit(pointer.point)
-        if self.busy and not event.buttons() & self._button:
-            self._finish()  # the release went to another window
-        elif self.busy:
-            self._advance(pointer)
+        self._move(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self.busy and event.button() == self._button:
-            self._advance(self._pointer(event, released=True))
-            self._finish()
+        self.gestures.release(self._pointer(event, released=True), event.button())
 
-    def _pointer(self, event: QMouseEvent, released: bool = False) -> Pointer:
-        at = event.position()
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        if event.type() == QEvent.Type.TabletPress:
+            self._press(event)
+        elif event.type() == QEvent.Type.TabletMove:
+            self._move(event)
+        elif event.type() == QEvent.Type.TabletRelease:
+            self.gestures.release(self._pointer(event, released=True), event.button())
+        event.accept()  # else Qt sends a mouse event too
+
+    def _press(self, event: QSinglePointEvent) -> None:
+        double = event.type() == QEvent.Type.MouseButtonDblClick
+        pointer = self._pointer(event, pressed=True, double=double)
+        self.gestures.press(self._tool_for(event), pointer, event.button())
+
+    def _tool_for(self, event: QSinglePointEvent) -> str:
+        if event.button() == Qt.MouseButton.MiddleButton or self._space:
+            return "pan"
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            return "pick"
+        turned = event.pointerType() == QPointingDevice.PointerType.Eraser
+        return "eraser" if turned else self.pen.tool
+
+    def _move(self, event: QSinglePointEvent) -> None:
+        self._cursor_at = event.position()
+        pointer = self._pointer(event)
+        self._shift = pointer.straight
+        self.gestures.move(pointer, event.buttons())
+        self._redraw_overlay()
+        self.hovered.emit(pointer.point)
+
+    def _pointer(self, event: QSinglePointEvent, **what: bool) -> Pointer:
+        x, y = event.position().toTuple()
         straight = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        return Pointer(self.view.to_map(at.x(), at.y()), at.toTuple(), straight, released)
-
-    def _advance(self, pointer: Pointer | None) -> None:
-        """Give the tool its next event; None starts it."""
-        try:
-            self._gesture.send(pointer)
-        except StopIteration:
-            pass  # a tool may be done before the button is up
-
-    def _finish(self) -> None:
-        self._gesture = None
-        before = self.scene.end()
-        if before is not None:
-            self._undo_stack.push(Edit(self.scene, before, self.pen.tool))
-        self._show_cursor_shape()
-        self.painting.emit(False)
+        point = self.view.to_map(x, y)
+        return Pointer(point, (x, y), straight, pressure=_pressure(event), **what)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         notches = event.angleDelta().y() / NOTCH
@@ -280,31 +288,54 @@ class Canvas(QWidget):
 
     # -- the rest ---------------------------------------------------------------------------------
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and self.busy:
+            if event.key() in GESTURE_KEYS or event.key() == Qt.Key.Key_Escape:
+                event.accept()  # for the gesture, not for who has it as a shortcut
+                return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:
-            self._hold_space(True)
+            self._hold(space=True)
+        elif event.key() == Qt.Key.Key_Shift:
+            self._hold(shift=True)
+        elif self.busy and event.key() == Qt.Key.Key_Escape:
+            self.gestures.drop()
+        elif self.busy and event.key() in GESTURE_KEYS:
+            self.gestures.wish(GESTURE_KEYS[event.key()])
         else:
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._hold_space(False)
+            self._hold(space=False)
+        elif event.key() == Qt.Key.Key_Shift:
+            self._hold(shift=False)
         else:
             super().keyReleaseEvent(event)
 
-    def _hold_space(self, held: bool) -> None:
-        self._space = held
-        self._show_pen()
+    def _hold(self, space: bool | None = None, shift: bool | None = None) -> None:
+        self._space = self._space if space is None else space
+        self._shift = self._shift if shift is None else shift
+        self._show_cursor_shape()
+        self._redraw_overlay()
 
     def leaveEvent(self, event: QEvent) -> None:
         self._cursor_at = None
-        self.update(self._cursor_drawn)
+        self._redraw_overlay()
         self.hovered.emit(None)
 
     def focusOutEvent(self, event: QEvent) -> None:
-        self._hold_space(False)  # its release will go to another widget
+        self._hold(False, False)  # their release will go to another widget
         super().focusOutEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         if self._fitted:
             self.fit()
+
+
+def _pressure(event: QSinglePointEvent) -> float:
+    """How hard the pen is pressed, 0..1; 1 for a mouse and for a pen that cannot tell."""
+    able = event.device().capabilities() & QInputDevice.Capability.Pressure
+    return event.pressure() if isinstance(event, QTabletEvent) and able else 1.0

@@ -3,6 +3,7 @@
 Whatever changes the scene so that it can be taken back pushes one of these:
 
 - `Edit` after a gesture, with the patch that `Scene.end` returned;
+- `Mirror`;
 - `ReplaceScene` for another label map, palette or size: an import, a conversion, a result adopted.
 """
 
@@ -90,6 +91,19 @@ class ReplaceScene(SceneCommand):
         self._other = Patch.of(scene.labels)
         self._shape, self._palette = scene.labels.shape, scene.palette
         scene.replace(labels, palette)
+
+    redo = undo
+
+
+class Mirror(QUndoCommand):
+    """The map left to right: its own way back, so it keeps no pixels."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__("mirror")
+        self._scene = scene
+
+    def undo(self) -> None:
+        self._scene.mirror()
 
     redo = undo
 

@@ -11,7 +11,7 @@ COLUMNS = (
     ("Tools", actions.TOOLS),
     ("Labels and brush", actions.LABELS),
     ("Picture and view", actions.PICTURE + actions.VIEW),
-    ("File and edit", actions.FILE + actions.EDIT),
+    ("File and edit", actions.FILE + actions.EDIT + actions.MAP),
 )
 
 

@@ -23,6 +23,7 @@ from app.commands import UndoStack
 from app.filing import Filing
 from app.icons import retint
 from app.key_sheet import KeySheet
+from app.map_work import MapWork
 from app.panels.chip import Chip
 from app.panels.error_bar import ErrorBar
 from app.panels.generate import GeneratePanel
@@ -36,9 +37,14 @@ from app.scene_file import SceneFile
 from app.settings import THEMES, Store
 from app.studio import Status, Studio
 from app.theme import Theme
+from app.tools import PAINTERS
 from core.request import Failed
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+
+PRESERVE_TIP = (
+    "Preserve labels (K): paint over unlabeled pixels only; the eraser takes the label in hand"
+)
 
 
 class MainWindow(QMainWindow):
@@ -59,6 +65,7 @@ class MainWindow(QMainWindow):
         self.scene_file, self.studio = scene_file, studio
         self.store, self.theme = store, theme
         self.filing = Filing(self, scene_file, studio)
+        self.map_work = MapWork(self, scene, pen, undo_stack)
         self._build_actions()
         self._build_widgets()
         self._build_docks()
@@ -81,6 +88,10 @@ class MainWindow(QMainWindow):
             "previous_label": lambda: self.pen.step(-1),
             "next_label": lambda: self.pen.step(1),
             "swap": self.pen.swap,
+            "preserve": lambda: self.pen.set_preserve(not self.pen.preserve),
+            "mirror": self.map_work.mirror,
+            "replace_label": self.map_work.ask_replacement,
+            "canvas_size": self.map_work.ask_size,
             "search": lambda: self.palette_panel.search.setFocus(),
             "smaller": lambda: self.pen.grow(-1),
             "larger": lambda: self.pen.grow(1),
@@ -102,6 +113,8 @@ class MainWindow(QMainWindow):
         self.acts = {wish.name: self._build_action(wish, slots) for wish in _all_wishes()}
         self.acts["save_picture"].setEnabled(False)
         self.acts["cancel"].setEnabled(False)
+        self.acts["preserve"].setCheckable(True)
+        self.acts["preserve"].setToolTip(PRESERVE_TIP)
         group = QActionGroup(self)
         for wish in actions.TOOLS:
             self.acts[wish.name].setCheckable(True)
@@ -120,7 +133,8 @@ class MainWindow(QMainWindow):
         self.palette_panel = PalettePanel(self.scene.palette)
         self.result_panel = ResultPanel(self.acts["save_picture"])
         self.generate_panel = GeneratePanel(self.studio.settings)
-        self.options = OptionsBar([self.acts["fit"], self.acts["actual_size"]])
+        view = [self.acts["fit"], self.acts["actual_size"]]
+        self.options = OptionsBar(self.acts["preserve"], view)
         strip = ToolStrip(self._acts(actions.TOOLS), self._acts(actions.EDIT))
         middle = QWidget()
         layout = QVBoxLayout(middle)
@@ -163,7 +177,8 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         bar = self.menuBar()
         _fill_menu(bar.addMenu("&File"), self._acts(actions.FILE), breaks=(3, 5, 6))
-        _fill_menu(bar.addMenu("&Edit"), self._acts(actions.EDIT + actions.LABELS), breaks=(2, 6))
+        edit = self._acts(actions.EDIT + actions.MAP + actions.LABELS)
+        _fill_menu(bar.addMenu("&Edit"), edit, breaks=(2, 5, 10))
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
         _fill_menu(bar.addMenu("&Picture"), self._acts(actions.PICTURE))
         view = bar.addMenu("&View")
@@ -211,6 +226,7 @@ class MainWindow(QMainWindow):
         self.canvas.blended.connect(self.options.show_blend)
         self.options.resized.connect(self.pen.resize)
         self.options.reshaped.connect(self.pen.reshape)
+        self.options.pressure.connect(self._choose_pressure)
         self.options.contiguity.connect(self.pen.set_contiguous)
         self.options.blended.connect(self.canvas.set_opacity)
         self.palette_panel.label_chosen.connect(self._choose_label)
@@ -260,6 +276,8 @@ class MainWindow(QMainWindow):
 
     def _show_undo(self) -> None:
         free = not self.canvas.busy
+        for action in self._acts(actions.MAP):
+            action.setEnabled(free)
         self.acts["undo"].setEnabled(free and self.undo_stack.canUndo())
         self.acts["redo"].setEnabled(free and self.undo_stack.canRedo())
 
@@ -308,8 +326,12 @@ class MainWindow(QMainWindow):
 
     def _choose_label(self, label: int) -> None:
         self.pen.choose(label)
-        if self.pen.tool not in ("brush", "fill"):  # a label is taken to paint with it
+        if self.pen.tool not in PAINTERS:  # a label is taken to paint with it
             self.pen.use("brush")
+
+    def _choose_pressure(self, pressure: bool) -> None:
+        self.pen.set_pressure(pressure)
+        self.store.pressure = pressure
 
     def choose_theme(self, choice: str) -> None:
         """Wear another theme, and remember it."""
@@ -348,6 +370,7 @@ def _all_wishes() -> list[Wish]:
         actions.EDIT,
         actions.TOOLS,
         actions.LABELS,
+        actions.MAP,
         actions.PICTURE,
         actions.VIEW,
         actions.HELP,

@@ -11,21 +11,25 @@ from PySide6.QtGui import QPolygonF
 
 from core import labelmap
 
-FRACTIONS = 4  # positions within a pixel that are told apart, along each axis
+FINE, COARSE = 256, 4  # positions within a pixel that are told apart, along each axis
+LARGE = 64  # pixels; from here a brush that is a fraction of a pixel off looks the same
 
 
 def brush_outline(diameter: int, shape: str, x: float, y: float) -> QPolygonF:
     """The closed outline, in map pixels, of a dab at (x, y)."""
     column, row = math.floor(x), math.floor(y)
-    part = (math.floor((at - whole) * FRACTIONS) for at, whole in ((x, column), (y, row)))
-    return _outline(diameter, shape, *part).translated(column, row)
+    steps = COARSE if diameter > LARGE else FINE
+    parts = (
+        (math.floor((at - whole) * steps) + 0.5) / steps for at, whole in ((x, column), (y, row))
+    )
+    return _outline(diameter, shape, *parts).translated(column, row)
 
 
 @lru_cache(maxsize=64)
-def _outline(diameter: int, shape: str, x_part: int, y_part: int) -> QPolygonF:
-    """The same for a dab within the pixel (0, 0)."""
+def _outline(diameter: int, shape: str, x_part: float, y_part: float) -> QPolygonF:
+    """The same for a dab within the pixel (0, 0), at parts of 0..1 of it."""
     middle = diameter + 1
-    x, y = (middle + (part + 0.5) / FRACTIONS for part in (x_part, y_part))
+    x, y = middle + x_part, middle + y_part
     dab = np.zeros((2 * middle + 1, 2 * middle + 1), np.uint8)
     labelmap.stroke(dab, (x, y), (x, y), diameter, 1, shape)
     rows = np.flatnonzero(dab.any(axis=1))

@@ -24,6 +24,8 @@ class Pen(QObject):
         self.diameter = 16  # label-map pixels
         self.shape = SHAPES[0]
         self.contiguous = True  # fill: the touching area only
+        self.preserve = False  # paint over unlabeled pixels only
+        self.pressure = True  # a tablet pen's pressure sets the size of the brush
         self.last_point: tuple[float, float] | None = None  # where a straight line would start
 
     def use(self, tool: str) -> None:
@@ -80,3 +82,28 @@ class Pen(QObject):
         """Fill the touching area only, or every pixel of the label."""
         self.contiguous = contiguous
         self.changed.emit()
+
+    def set_preserve(self, preserve: bool) -> None:
+        """Protect what is labelled already, or not."""
+        self.preserve = preserve
+        self.changed.emit()
+
+    def set_pressure(self, pressure: bool) -> None:
+        """Let a tablet pen's pressure set the size of the brush, or not."""
+        self.pressure = pressure
+        self.changed.emit()
+
+    def diameter_at(self, pressure: float) -> int:
+        """The brush in pixels under a pen pressed with 0..1; a mouse presses with 1."""
+        return max(1, round(self.diameter * pressure)) if self.pressure else self.diameter
+
+    def may_cover(self, label: int) -> int | None:
+        """The only label that painting `label` may cover now; None if it may cover all.
+
+        With "preserve" on, painting covers what is unlabeled, and the eraser, which paints
+        "unlabeled", takes away the label in hand.
+        """
+        if not self.preserve:
+            return None
+        nothing = self.palette.erase_id
+        return self.label if label == nothing else nothing

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QObject, QRect, Signal
 
 from app.patch import Patch, tiles, whole
 from core import labelmap
+from core.arranging import mirrored
 from core.labelmap import Box, Point
 from core.palette import Palette
+from core.shapes import SHAPES
 
 
 class Scene(QObject):
@@ -44,15 +47,46 @@ class Scene(QObject):
 
     # -- painting ---------------------------------------------------------------------------------
 
-    def stroke(self, start: Point, end: Point, diameter: int, label: int, shape: str) -> None:
+    # `over`, if given, is the only label that may be painted over.
+
+    def stroke(
+        self,
+        start: Point,
+        end: Point,
+        diameter: int,
+        label: int,
+        shape: str,
+        over: int | None = None,
+    ) -> None:
         """Drag a brush of `diameter` pixels from `start` to `end`, leaving `label`."""
         self._keep(labelmap.around((start, end), diameter / 2, self.labels.shape))
-        self._report(labelmap.stroke(self.labels, start, end, diameter, label, shape))
+        self._report(labelmap.stroke(self.labels, start, end, diameter, label, shape, over))
 
-    def fill(self, point: Point, label: int, contiguous: bool) -> None:
+    def draw(
+        self, shape: str, points: Sequence[Point], label: int, over: int | None = None
+    ) -> None:
+        """Paint one of `SHAPES` through `points`: corners, or two opposite ones."""
+        self._keep(labelmap.around(points, 1, self.labels.shape))
+        self._report(SHAPES[shape](self.labels, points, label, over))
+
+    def fill(self, point: Point, label: int, contiguous: bool, over: int | None = None) -> None:
         """Give `label` to the area around `point`, or to every pixel of the same id."""
+        if over is None or self.label_at(point) == over:
+            self._keep(whole(self.labels))
+            self._report(labelmap.fill(self.labels, point, label, contiguous))
+
+    def relabel(self, label: int, by: int) -> None:
+        """Give every pixel of `label` another one."""
         self._keep(whole(self.labels))
-        self._report(labelmap.fill(self.labels, point, label, contiguous))
+        mask = self.labels == label
+        self.labels[mask] = by
+        self._report(whole(self.labels))
+
+    def mirror(self) -> None:
+        """Turn the map left to right; a second time turns it back."""
+        self._keep(whole(self.labels))
+        self.labels[:] = mirrored(self.labels, self.palette)
+        self._report(whole(self.labels))
 
     def replace(self, labels: np.ndarray, palette: Palette | None = None) -> None:
         """Start over from another label map, and perhaps another palette.

@@ -80,6 +80,15 @@ class Store:
     def theme(self, theme: str) -> None:
         self._settings.setValue("window/theme", theme)
 
+    @property
+    def pressure(self) -> bool:
+        """Whether a tablet pen's pressure sets the size of the brush."""
+        return self._settings.value("pen/pressure", "true") != "false"
+
+    @pressure.setter
+    def pressure(self, pressure: bool) -> None:
+        self._settings.setValue("pen/pressure", "true" if pressure else "false")
+
     def window(self) -> tuple[QByteArray, QByteArray]:
         """(geometry, docks) of the main window as it was left; empty at first."""
         keys = ("window/geometry", "window/docks")

@@ -62,7 +62,7 @@ class Box(NamedTuple):
         """The smallest box around both; an empty one adds nothing."""
         if self.empty or other.empty:
             return other if self.empty else self
-        return _between(
+        return between(
             min(self.x, other.x),
             min(self.y, other.y),
             max(self.x + self.width, other.x + other.width),
@@ -73,7 +73,7 @@ class Box(NamedTuple):
         """The part of the box that lies in an array of `shape` (H, W, ...)."""
         right = min(self.x + self.width, shape[1])
         bottom = min(self.y + self.height, shape[0])
-        return _between(max(self.x, 0), max(self.y, 0), right, bottom)
+        return between(max(self.x, 0), max(self.y, 0), right, bottom)
 
     def moved(self, dx: int, dy: int) -> Box:
         """The box at another place."""
@@ -83,7 +83,8 @@ class Box(NamedTuple):
 NO_BOX = Box(0, 0, 0, 0)
 
 
-def _between(left: int, top: int, right: int, bottom: int) -> Box:
+def between(left: int, top: int, right: int, bottom: int) -> Box:
+    """The box from one corner to the other; `NO_BOX` if there is nothing between them."""
     if right <= left or bottom <= top:
         return NO_BOX
     return Box(left, top, right - left, bottom - top)
@@ -95,7 +96,7 @@ def around(points: Sequence[Point], margin: float, shape: Sequence[int]) -> Box:
     xs, ys = zip(*points, strict=True)
     left, top = max(min(xs) - margin, 0), max(min(ys) - margin, 0)
     right, bottom = min(max(xs) + margin, width), min(max(ys) + margin, height)
-    return _between(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
+    return between(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
 
 
 def changed_box(before: np.ndarray, after: np.ndarray) -> Box:
@@ -107,7 +108,7 @@ def _mask_box(mask: np.ndarray) -> Box:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:
         return NO_BOX
-    return _between(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    return between(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 # -- painting -------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def stroke(
     covers = _square_covers if shape == "square" or diameter == 1 else _round_covers
     radius = diameter / 2
     for tile in _tiles(p0, p1, radius, labels.shape):
-        mask = covers(*_centres(tile), p0, p1, radius)
+        mask = covers(*centres(tile), p0, p1, radius)
         pixels = labels[tile.slices]
         pixels[mask if over is None else mask & (pixels == over)] = label
     return around((p0, p1), radius, labels.shape)
@@ -153,7 +154,7 @@ def _tiles(p0: Point, p1: Point, radius: float, shape: Sequence[int]) -> Iterato
             yield box
 
 
-def _centres(box: Box) -> tuple[np.ndarray, np.ndarray]:
+def centres(box: Box) -> tuple[np.ndarray, np.ndarray]:
     """x `[1, w]` and y `[h, 1]` of the pixel centres in a box."""
     x = np.arange(box.x, box.x + box.width) + 0.5
     y = np.arange(box.y, box.y + box.height) + 0.5
@@ -195,28 +196,6 @@ def _square_covers(x: np.ndarray, y: np.ndarray, p0: Point, p1: Point, radius: f
 
 def _reaches(values: np.ndarray, a: float, b: float, radius: float) -> np.ndarray:
     return (values > min(a, b) - radius + TIE) & (values <= max(a, b) + radius + TIE)
-
-
-def polygon(labels: np.ndarray, points: Sequence[Point], label: int) -> Box:
-    """Paint the pixels whose centre is inside the closed polygon, in place, by the even-odd rule.
-
-    labels: uint8 `[H, W]`. points: the corners; the last is joined to the first. Two polygons that
-    share an edge leave neither a gap nor an overlap along it. Returns the rectangle outside of
-    which nothing was touched, empty if that is off the map.
-    """
-    box = around(points, 0, labels.shape) if len(points) > 2 else NO_BOX
-    if box.empty:
-        return NO_BOX
-    x, y = _centres(box)
-    inside = np.zeros((box.height, box.width), bool)
-    for ends in zip(points, [*points[1:], points[0]], strict=True):
-        # Always from top to bottom, so that an edge rounds alike for the polygons on both sides.
-        (ax, ay), (bx, by) = sorted(ends, key=lambda point: point[1])
-        rows = np.flatnonzero((ay <= y[:, 0]) != (by <= y[:, 0]))
-        crossing = ax + (y[rows] - ay) * ((bx - ax) / (by - ay or 1))
-        inside[rows] ^= x < crossing
-    labels[box.slices][inside] = label
-    return box
 
 
 def fill(labels: np.ndarray, point: Point, label: int, contiguous: bool = True) -> Box:

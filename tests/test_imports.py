@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {  # what both window and models may know
+    "core.arranging",
     "core.conversion",
     "core.encodings",
     "core.errors",
@@ -19,6 +20,7 @@ SHARED = {  # what both window and models may know
     "core.picture",
     "core.recognition",
     "core.request",
+    "core.shapes",
 }
 PURE = ("schedule", "sampling", "guidance", "inpainting")  # they see a callable, never a network
 

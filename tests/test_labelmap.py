@@ -21,7 +21,6 @@ from core.labelmap import (
     from_color,
     instance_edges,
     nearest_resize,
-    polygon,
     read_labels,
     stroke,
     tagged_palette,
@@ -207,36 +206,7 @@ def test_a_brush_has_at_least_one_pixel():
         stroke(blank(), (1, 1), (1, 1), 0, 1)
 
 
-# -- polygons and fills ---------------------------------------------------------------------------
-
-
-def test_a_polygon_paints_the_centres_inside():
-    """A rectangle given by its corners has exactly its area, whichever way round it goes."""
-    corners = [(3, 4), (13, 4), (13, 9), (3, 9)]
-    for points in (corners, corners[::-1]):
-        labels = blank()
-        assert polygon(labels, points, 2) == Box(3, 4, 10, 5)
-        assert (labels == 2).sum() == 50 and (labels[4:9, 3:13] == 2).all()
-
-
-def test_neighbouring_polygons_meet_exactly():
-    """Two polygons with a common edge leave no gap and no overlap."""
-    a, b, c, d = (2.2, 1.7), (41.3, 7.9), (35.1, 33.3), (5.6, 38.8)
-    left, right, both = blank(), blank(), blank()
-    polygon(left, [a, b, d], 1)
-    polygon(right, [d, b, c], 1)
-    polygon(both, [a, b, c, d], 1)
-    assert (left + right == both).all() and both.any()
-
-
-def test_a_polygon_may_leave_the_map_and_be_nothing():
-    """A polygon is clipped to the map; one without an inside paints nothing."""
-    labels = blank()
-    polygon(labels, [(-10, -10), (99, -10), (99, 99), (-10, 99)], 1)
-    assert labels.all()
-    assert polygon(labels, [(1, 1), (5, 5)], 2) == polygon(labels, [], 2) == NO_BOX
-    assert polygon(labels, [(60, 1), (70, 1), (70, 9)], 2) == NO_BOX
-    assert labels.min() == labels.max() == 1
+# -- fills -----------------------------------------------------------------------------------------
 
 
 def test_a_fill_leaves_diagonal_neighbours():

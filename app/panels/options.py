@@ -18,21 +18,22 @@ from PySide6.QtWidgets import (
 
 from app.icons import set_icon
 from app.pen import MAX_DIAMETER, SHAPES, Pen
+from app.tools import BRUSHES, PAINTERS
 
-BRUSHES = ("brush", "eraser")
 TICKS = 100  # positions of the size slider: the square root of the size, for fine small brushes
 
 
 class OptionsBar(QToolBar):
-    """resized(diameter in pixels). reshaped(shape). contiguity(touching area only?).
-    blended(opacity of the layout, 0..1)."""
+    """resized(diameter in pixels). reshaped(shape). pressure(does it set the size?).
+    contiguity(touching area only?). blended(opacity of the layout, 0..1)."""
 
     resized = Signal(int)
     reshaped = Signal(str)
+    pressure = Signal(bool)
     contiguity = Signal(bool)
     blended = Signal(float)
 
-    def __init__(self, view_actions: list[QAction]) -> None:
+    def __init__(self, preserve: QAction, view_actions: list[QAction]) -> None:
         super().__init__("Brush and view", objectName="options")
         self.setMovable(False)
         self.setIconSize(QSize(20, 20))
@@ -42,6 +43,8 @@ class OptionsBar(QToolBar):
         self.touching.setToolTip("Off: fill every pixel that has the label under the pointer")
         self.touching.toggled.connect(self.contiguity)
         self._fill_part = self._add(self.touching)
+        self._preserve = preserve
+        self.addAction(preserve)
         self._add(_spring())
         for widget in self._build_blend():
             self._add(widget)
@@ -61,7 +64,12 @@ class OptionsBar(QToolBar):
         for shape, button in self._shapes.items():
             group.addButton(button)
             button.clicked.connect(lambda _=False, s=shape: self.reshaped.emit(s))
-        return [_label("Size"), self.size_slider, self.size_box, *self._shapes.values()]
+        self.by_pressure = QCheckBox("Pressure")
+        self.by_pressure.setStyleSheet("margin-left: 8px")
+        self.by_pressure.setToolTip("A tablet pen's pressure sets the size of the brush")
+        self.by_pressure.toggled.connect(self.pressure)
+        shapes = self._shapes.values()
+        return [_label("Size"), self.size_slider, self.size_box, *shapes, self.by_pressure]
 
     def _build_blend(self) -> list[QWidget]:
         self.blend = _slider(130, "What the canvas shows, from the picture to the layout (Tab)")
@@ -80,6 +88,9 @@ class OptionsBar(QToolBar):
             widget.blockSignals(False)
         self._shapes[pen.shape].setChecked(True)
         self.touching.setChecked(pen.contiguous)
+        self.by_pressure.setChecked(pen.pressure)
+        self._preserve.setChecked(pen.preserve)
+        self._preserve.setVisible(pen.tool in (*PAINTERS, *BRUSHES))
         for part in self._brush_parts:
             part.setVisible(pen.tool in BRUSHES)
         self._fill_part.setVisible(pen.tool == "fill")

@@ -1,8 +1,15 @@
-"""A hand with a mouse: raw events, because qtbot's moves carry no button."""
+"""A hand with a mouse or a pen: raw events, because qtbot's moves carry no button."""
 
 import shiboken6
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtGui import (
+    QInputDevice,
+    QMouseEvent,
+    QPointingDevice,
+    QPointingDeviceUniqueId,
+    QTabletEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QApplication
 
 LEFT, MIDDLE, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton, Qt.MouseButton.NoButton
@@ -36,6 +43,27 @@ def drag(canvas, *points, button=LEFT, keys=PLAIN):
     _send(canvas, Type.MouseButtonRelease, places[-1], button, NONE, keys)
 
 
+def double_click(canvas, point):
+    """What Qt sends for it: press, release, double click, release."""
+    drag(canvas, point)
+    _send(canvas, Type.MouseButtonDblClick, at(canvas, point), LEFT, LEFT, PLAIN)
+    release(canvas, point)
+
+
+def hover(canvas, point, keys=PLAIN):
+    _send(canvas, Type.MouseMove, at(canvas, point), NONE, NONE, keys)
+
+
+def write(canvas, *points, eraser=False):
+    """Drag a tablet pen through points (x, y, pressure)."""
+    pen = _tablet(eraser)
+    (*first, force), *rest = points
+    _send_pen(canvas, Type.TabletPress, first, force, LEFT, LEFT, pen)
+    for *point, force in rest:
+        _send_pen(canvas, Type.TabletMove, point, force, NONE, LEFT, pen)
+    _send_pen(canvas, Type.TabletRelease, point if rest else first, 0.0, LEFT, NONE, pen)
+
+
 def wheel(canvas, point, notches, keys=PLAIN):
     place = at(canvas, point)
     turn = QPoint(0, 120 * notches)
@@ -62,3 +90,25 @@ def put_away(window):
 def _send(canvas, kind, place, button, buttons, keys):
     event = QMouseEvent(kind, place, canvas.mapToGlobal(place), button, buttons, keys)
     QApplication.sendEvent(canvas, event)
+
+
+def _send_pen(canvas, kind, point, pressure, button, buttons, pen):
+    place = at(canvas, point)
+    where = (place, canvas.mapToGlobal(place))
+    event = QTabletEvent(kind, pen, *where, pressure, 0, 0, 0, 0, 0, PLAIN, button, buttons)
+    QApplication.sendEvent(canvas, event)
+
+
+def _tablet(eraser):
+    kinds = QPointingDevice.PointerType
+    return QPointingDevice(
+        "pen",
+        1,
+        QInputDevice.DeviceType.Stylus,
+        kinds.Eraser if eraser else kinds.Pen,
+        QInputDevice.Capability.Position | QInputDevice.Capability.Pressure,
+        1,
+        2,
+        "",
+        QPointingDeviceUniqueId(),
+    )

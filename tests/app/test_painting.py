@@ -99,11 +99,11 @@ def test_no_undo_while_painting(canvas, closed_window):
     assert closed_window.acts["undo"].isEnabled()
 
 
-def test_stroke_leaves_and_comes_back(canvas):
+def test_stroke_leaves_and_comes_back(canvas, closed_window):
     """A stroke that leaves the map paints on where it comes back, as one gesture."""
     hand.drag(canvas, (60, 10), (90, 10), (90, 30), (60, 30))
     assert count(canvas, 7) == 2 * 4 * 6
-    assert canvas._undo_stack.count() == 1
+    assert closed_window.undo_stack.count() == 1
 
 
 def test_shift_draws_a_straight_line(canvas):

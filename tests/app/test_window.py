@@ -202,7 +202,12 @@ def test_brush_size_by_key_and_slider(window, qtbot):
 def test_no_key_has_two_meanings():
     """Every shortcut stands for one wish."""
     tables = (actions.FILE, actions.EDIT, actions.TOOLS, actions.LABELS, actions.PICTURE)
-    keys = [k for t in (*tables, actions.VIEW, actions.HELP) for wish in t for k in wish.keys]
+    keys = [
+        k
+        for t in (*tables, actions.MAP, actions.VIEW, actions.HELP)
+        for wish in t
+        for k in wish.keys
+    ]
     assert len(keys) == len(set(keys))
 
 
