@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QDialogButtonBox,
-    QFormLayout,
     QGridLayout,
     QLabel,
     QRadioButton,
@@ -66,15 +65,21 @@ class CanvasSizeDialog(QDialog):
         self.width_box.selectAll()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        form = QGridLayout()
         form.setHorizontalSpacing(16)
         form.setVerticalSpacing(10)
-        form.addRow("Width", self.width_box)
-        form.addRow("Height", self.height_box)
-        form.addRow("Map", self.crop)
-        form.addRow("", self.anchor)
-        form.addRow("", self.scale)
-        form.addRow("", self.keep_shape)
+        form.setColumnStretch(1, 1)
+        rows = (
+            ("Width", self.width_box),
+            ("Height", self.height_box),
+            ("Map", self.crop),
+            ("", self.anchor),
+            ("", self.scale),
+            ("", self.keep_shape),
+        )
+        for row, (name, widget) in enumerate(rows):
+            form.addWidget(QLabel(name), row, 0)
+            form.addWidget(widget, row, 1)
         buttons = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel)
         self.buttons.accepted.connect(self.accept)
@@ -85,6 +90,7 @@ class CanvasSizeDialog(QDialog):
         layout.addLayout(form)
         layout.addWidget(self.hint)
         layout.addWidget(self.buttons)
+        self.setMinimumWidth(300)
 
     def _connect(self) -> None:
         self.accepted.connect(lambda: self.chosen.emit(self._answer()))
@@ -116,7 +122,7 @@ class CanvasSizeDialog(QDialog):
         self.anchor.setEnabled(self.crop.isChecked())
         self.keep_shape.setEnabled(self.scale.isChecked())
         odd = any(box.value() % MULTIPLE for box in (self.width_box, self.height_box))
-        advice = f"Multiples of {MULTIPLE} suit every model; the picture will be rounded to them."
+        advice = f"Multiples of {MULTIPLE} suit every model best."
         self.hint.setText(advice if odd else f"{MIN_SIDE} to {MAX_SIDE} pixels a side.")
 
 
@@ -127,7 +133,7 @@ class AnchorGrid(QWidget):
         super().__init__()
         self._group = QButtonGroup(self)
         grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setContentsMargins(24, 0, 0, 4)  # under the words of its choice
         grid.setSpacing(3)
         grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
         for y, names in enumerate(PLACES):
@@ -158,6 +164,7 @@ class AnchorGrid(QWidget):
 def _side_box(name: str, side: int) -> QSpinBox:
     box = QSpinBox(minimum=MIN_SIDE, maximum=MAX_SIDE, singleStep=MULTIPLE, value=side)
     box.setSuffix(" px")
+    box.lineEdit().setTextMargins(4, 0, 0, 0)  # a style sheet does not reach this one
     box.setAccessibleName(name)
     box.setToolTip(f"{name} of the canvas in pixels")
     return box

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFormLayout,
+    QGridLayout,
     QLabel,
     QVBoxLayout,
     QWidget,
@@ -55,10 +55,13 @@ class ReplaceLabelDialog(QDialog):
         self._show_summary()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        form = QGridLayout()
         form.setHorizontalSpacing(16)
-        form.addRow("Replace", self.old)
-        form.addRow("by", self.new)
+        form.setVerticalSpacing(10)
+        form.setColumnStretch(1, 1)
+        for row, (name, box) in enumerate((("Replace", self.old), ("by", self.new))):
+            form.addWidget(QLabel(name), row, 0)
+            form.addWidget(box, row, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 16)
         layout.setSpacing(14)

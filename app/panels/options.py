@@ -45,6 +45,9 @@ class OptionsBar(QToolBar):
         self._fill_part = self._add(self.touching)
         self._preserve = preserve
         self.addAction(preserve)
+        button = self.widgetForAction(preserve)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._add(_spring())
         for widget in self._build_blend():
             self._add(widget)
