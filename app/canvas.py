@@ -37,7 +37,13 @@ from core.labelmap import Point
 
 MARGIN = 20  # widget pixels around a fitted map
 NOTCH = 120  # angleDelta of one notch of a wheel
-GESTURE_KEYS = {Qt.Key.Key_Return: "close", Qt.Key.Key_Enter: "close", Qt.Key.Key_Backspace: "back"}
+NO_MODIFIER = Qt.KeyboardModifier.NoModifier
+GESTURE_KEYS = {
+    Qt.Key.Key_Return: "close",
+    Qt.Key.Key_Enter: "close",
+    Qt.Key.Key_Backspace: "back",
+    Qt.Key.Key_Escape: "drop",
+}
 
 
 class Canvas(QWidget):
@@ -289,10 +295,9 @@ class Canvas(QWidget):
     # -- the rest ---------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and self.busy:
-            if event.key() in GESTURE_KEYS or event.key() == Qt.Key.Key_Escape:
-                event.accept()  # for the gesture, not for who has it as a shortcut
-                return True
+        if event.type() == QEvent.Type.ShortcutOverride and self._gesture_key(event):
+            event.accept()  # for the gesture, not for who has it as a shortcut
+            return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -300,12 +305,15 @@ class Canvas(QWidget):
             self._hold(space=True)
         elif event.key() == Qt.Key.Key_Shift:
             self._hold(shift=True)
-        elif self.busy and event.key() == Qt.Key.Key_Escape:
-            self.gestures.drop()
-        elif self.busy and event.key() in GESTURE_KEYS:
-            self.gestures.wish(GESTURE_KEYS[event.key()])
+        elif wish := self._gesture_key(event):
+            self.gestures.wish(wish)
         else:
             super().keyPressEvent(event)
+
+    def _gesture_key(self, event: QKeyEvent) -> str:
+        """What a key asks of the gesture under way; "" for nothing."""
+        plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == NO_MODIFIER
+        return GESTURE_KEYS.get(event.key(), "") if self.busy and plain else ""
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():

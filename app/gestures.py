@@ -88,8 +88,10 @@ class Gestures(QObject):
                 self._send(pointer)
 
     def wish(self, wish: str) -> None:
-        """What a key asks of the gesture: "close" or "back"."""
-        if self.busy:
+        """What a key asks of the gesture: "close", "back" or "drop"."""
+        if wish == "drop":
+            self.drop()
+        elif self.busy:
             self._send(replace(self._last, wish=wish, pressed=False, double=False, released=False))
 
     # -- ends -------------------------------------------------------------------------------------

@@ -181,6 +181,15 @@ def test_esc_drops_the_polygon(window, engine, pen, qtbot):
     assert window.studio.status().state == "idle"
 
 
+def test_ctrl_enter_generates_under_a_polygon(window, pen, qtbot):
+    """Enter alone closes the polygon; with Ctrl it means what it always means."""
+    take(window.canvas, qtbot, "p")
+    click(window.canvas, *SQUARE)
+    qtbot.keyClick(window.canvas, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.studio.result is not None)
+    assert window.canvas.busy and count(window.canvas) == 0
+
+
 def test_the_view_moves_under_a_polygon(canvas, qtbot):
     """Zoom and pan between two corners; the corners stay on their pixels."""
     take(canvas, qtbot, "p")
