@@ -239,8 +239,7 @@ class Canvas(QWidget):
     # -- pointer ----------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._press(event)
+        self._press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._move(event)
@@ -258,6 +257,8 @@ class Canvas(QWidget):
         event.accept()  # else Qt sends a mouse event too
 
     def _press(self, event: QSinglePointEvent) -> None:
+        if event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            return
         double = event.type() == QEvent.Type.MouseButtonDblClick
         pointer = self._pointer(event, pressed=True, double=double)
         self.gestures.press(self._tool_for(event), pointer, event.button())

@@ -75,7 +75,7 @@ class ReplaceLabelDialog(QDialog):
         others = [label for label in (pen.previous_label, *used) if label != pen.label]
         old = next((label for label in others if label in used), used[0])
         self.old.setCurrentIndex(self.old.findData(old))
-        self.new.setCurrentIndex(self.new.findData(pen.label))
+        self.new.setCurrentIndex(max(0, self.new.findData(pen.label)))  # it may be a hidden one
 
     def _answer(self) -> tuple[int, int]:
         return self.old.currentData(), self.new.currentData()

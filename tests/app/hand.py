@@ -54,14 +54,14 @@ def hover(canvas, point, keys=PLAIN):
     _send(canvas, Type.MouseMove, at(canvas, point), NONE, NONE, keys)
 
 
-def write(canvas, *points, eraser=False):
+def write(canvas, *points, eraser=False, button=LEFT):
     """Drag a tablet pen through points (x, y, pressure)."""
     pen = _tablet(eraser)
     (*first, force), *rest = points
-    _send_pen(canvas, Type.TabletPress, first, force, LEFT, LEFT, pen)
+    _send_pen(canvas, Type.TabletPress, first, force, button, button, pen)
     for *point, force in rest:
-        _send_pen(canvas, Type.TabletMove, point, force, NONE, LEFT, pen)
-    _send_pen(canvas, Type.TabletRelease, point if rest else first, 0.0, LEFT, NONE, pen)
+        _send_pen(canvas, Type.TabletMove, point, force, NONE, button, pen)
+    _send_pen(canvas, Type.TabletRelease, point if rest else first, 0.0, button, NONE, pen)
 
 
 def wheel(canvas, point, notches, keys=PLAIN):

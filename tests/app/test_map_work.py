@@ -71,6 +71,19 @@ def test_a_label_is_not_replaced_by_itself(closed_window, scene):
     dialog.reject()
 
 
+def test_a_hidden_label_in_hand(closed_window):
+    """A label that the palette does not offer can be replaced, and is not offered as an answer."""
+    coco = Palette.load("coco_stuff")
+    hidden = next(c.id for c in coco.classes if c.hidden)
+    closed_window.scene.replace(np.full((64, 64), hidden, np.uint8), coco)
+    closed_window.pen.choose(hidden)
+    closed_window.map_work.ask_replacement()
+    dialog = opened(closed_window, ReplaceLabelDialog)
+    by = dialog.new.currentData()
+    dialog.accept()
+    assert not coco[by].hidden and (closed_window.scene.labels == by).all()
+
+
 def size_dialog(window, qtbot):
     qtbot.keyClick(window.canvas, Qt.Key.Key_C, CTRL | ALT)
     return opened(window, CanvasSizeDialog)

@@ -331,6 +331,12 @@ def test_the_pens_other_end_erases(canvas, pen):
     assert count(canvas) == 16
 
 
+def test_the_pens_side_button_paints_nothing(canvas, pen, steps):
+    """A barrel button that means "right" is no stroke."""
+    hand.write(canvas, (20, 20, 1.0), (30, 20, 1.0), button=Qt.MouseButton.RightButton)
+    assert count(canvas) == 0 and not canvas.busy
+
+
 # -- all of them ----------------------------------------------------------------------------------
 
 
