@@ -116,6 +116,16 @@ QComboBox::down-arrow { image: url("$icons/arrow-down.svg"); width: 14px; height
 QComboBox QAbstractItemView { background: $base; border: 1px solid $line;
                               selection-background-color: $accent;
                               selection-color: $on_accent; }
+QCheckBox::indicator, QRadioButton::indicator { background: $base; border: 1px solid $faint;
+                                                width: 14px; height: 14px; }
+QCheckBox::indicator { border-radius: 4px; }
+QRadioButton::indicator { border-radius: 8px; }
+QCheckBox::indicator:hover, QRadioButton::indicator:hover { border-color: $accent; }
+QCheckBox::indicator:focus, QRadioButton::indicator:focus { border-color: $text; }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: $line; }
+QCheckBox::indicator:checked { image: url("$icons/check.svg"); }
+QRadioButton::indicator:checked { background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5,
+    fx: 0.5, fy: 0.5, stop: 0 $accent, stop: 0.55 $accent, stop: 0.68 $base, stop: 1 $base); }
 QMenu { background: $base; border: 1px solid $line; padding: 4px; }
 QMenu::item { padding: 5px 26px 5px 10px; border-radius: 4px; }
 QMenu::item:selected { background: $accent; color: $on_accent; }

@@ -68,7 +68,7 @@ class OptionsBar(QToolBar):
             group.addButton(button)
             button.clicked.connect(lambda _=False, s=shape: self.reshaped.emit(s))
         self.by_pressure = QCheckBox("Pressure")
-        self.by_pressure.setStyleSheet("margin-left: 8px")
+        self.by_pressure.setStyleSheet("margin: 0px 8px")
         self.by_pressure.setToolTip("A tablet pen's pressure sets the size of the brush")
         self.by_pressure.toggled.connect(self.pressure)
         shapes = self._shapes.values()
