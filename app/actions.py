@@ -60,7 +60,9 @@ MAP = (
 )
 PICTURE = (
     Wish("generate", "Generate", ("Ctrl+Return", "Ctrl+Enter")),
+    Wish("variations", "Variations", ("Ctrl+Shift+Return", "Ctrl+Shift+Enter")),
     Wish("cancel", "Cancel", ("Esc",)),
+    Wish("cancel_all", "Cancel all", ("Ctrl+Shift+X",)),
 )
 VIEW = (
     Wish("fit", "Fit to window", ("Ctrl+0",), "fit"),

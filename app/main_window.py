@@ -38,6 +38,7 @@ from app.settings import THEMES, Store
 from app.studio import Status, Studio
 from app.theme import Theme
 from app.tools import PAINTERS
+from app.variations_desk import VariationsDesk
 from core.request import Failed
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -97,6 +98,8 @@ class MainWindow(QMainWindow):
             "larger": lambda: self.pen.grow(1),
             "generate": self.studio.generate,
             "cancel": self.studio.cancel,
+            "variations": lambda: self.desk.begin(),
+            "cancel_all": self._cancel_all,
             "fit": lambda: self.canvas.fit(),
             "actual_size": lambda: self.canvas.actual_size(),
             "zoom_in": lambda: self.canvas.zoom(2**0.5),
@@ -135,6 +138,9 @@ class MainWindow(QMainWindow):
         self.generate_panel = GeneratePanel(self.studio.settings)
         view = [self.acts["fit"], self.acts["actual_size"]]
         self.options = OptionsBar(self.acts["preserve"], view)
+        self.desk = VariationsDesk(
+            self.canvas, self.studio, self.undo_stack, self.result_panel, self.scene
+        )
         strip = ToolStrip(self._acts(actions.TOOLS), self._acts(actions.EDIT))
         middle = QWidget()
         layout = QVBoxLayout(middle)
@@ -155,7 +161,7 @@ class MainWindow(QMainWindow):
     def _build_docks(self) -> None:
         panels = (
             ("Palette", self.palette_panel),
-            ("Picture", self.result_panel),
+            ("Picture", self.desk.place),
             ("Generate", self.generate_panel),
         )
         self.docks = [self._build_dock(title, panel) for title, panel in panels]
@@ -302,6 +308,7 @@ class MainWindow(QMainWindow):
         self.generate_panel.show_progress(status.step, status.steps, _progress_text(status))
         self.generate_panel.show_abilities(status.can_generate, status.can_cancel)
         self.acts["generate"].setEnabled(status.can_generate)
+        self.acts["variations"].setEnabled(status.can_generate)
         self.acts["cancel"].setEnabled(status.can_cancel)
         self.acts["save_picture"].setEnabled(self.studio.result is not None)
         if self.studio.model is not None:
@@ -319,6 +326,10 @@ class MainWindow(QMainWindow):
             self.error_bar.show_error(notice)
         else:
             self.error_bar.hide()
+
+    def _cancel_all(self) -> None:
+        self.desk.variations.leave()
+        self.studio.cancel()
 
     def _on_painting(self, painting: bool) -> None:
         self._show_undo()

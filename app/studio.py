@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +14,11 @@ from PySide6.QtCore import QObject, Signal
 
 from app.scene import Scene
 from app.settings import GenerateSettings
-from app.worker import Worker, failure
+from app.worker import Job, Worker, failure
 from core.request import (
     MAX_SEED,
     Engine,
+    Event,
     Failed,
     Layout,
     ModelInfo,
@@ -29,6 +31,7 @@ from core.request import (
 )
 
 PREVIEWS = 8  # per picture: each costs about as much as a step
+VARIED_PREVIEWS = 4  # per picture of many: small pictures on a grid need fewer
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Opened:
     """The engine is open."""
 
     info: ModelInfo
+
+
+@dataclass(frozen=True)
+class Varied:
+    """What happened to one of the requests that vary a picture: its number and the event."""
+
+    number: int
+    event: Event
 
 
 @dataclass(frozen=True)
@@ -59,12 +70,14 @@ class Studio(QObject):
     """Scene and settings go in, pictures come out.
 
     status_changed(Status). settings_changed(GenerateSettings). picture_changed(picture, caption):
-    uint8 `[H, W, 3]` or None: a preview while sampling, else the last result. failed(Failed).
+    uint8 `[H, W, 3]` or None: a preview while sampling, else the last result. varied(Varied): what
+    comes of `vary`, in place of picture_changed. failed(Failed).
     """
 
     status_changed = Signal(object)
     settings_changed = Signal(object)
     picture_changed = Signal(object, str)
+    varied = Signal(object)
     failed = Signal(object)
 
     def __init__(
@@ -75,9 +88,11 @@ class Studio(QObject):
         self.settings = settings
         self.result: Result | None = None
         self.model: ModelInfo | None = None
+        self._stand_in: tuple[np.ndarray | None, str] = (None, "")  # shown while there is no result
         self._open_engine = open_engine
         self._engine: Engine | None = None  # touched by the worker thread only
         self._phase = "loading"  # or "no model", "ready", "sampling", "failed"
+        self.varying = False  # whether the present or last sample is one of `vary`
         self._painting = False
         self._stale = False
         self._step, self._steps, self._began = 0, 0, 0.0
@@ -105,9 +120,32 @@ class Studio(QObject):
         except RequestError as error:
             self.failed.emit(failure(error))
             return
+        self.varying = False
+        self._submit(lambda: self._session(request), request.steps)
+
+    def vary(self, first_seed: int, count: int, scales: tuple[float, ...]) -> bool:
+        """Sample the scene with `count` seeds at each guidance scale; `varied` tells of it.
+
+        The seeds of one scale are one request: they share the layout's embedding. False if there is
+        nothing to sample with, or no way to.
+        """
+        if self._phase == "no model":
+            return False
+        try:
+            base = replace(self._freeze(), seed=first_seed, count=count)
+            every = max(1, round(base.steps / VARIED_PREVIEWS))
+            requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
+        except RequestError as error:
+            self.failed.emit(failure(error))
+            return False
+        self.varying = True
+        self._submit(lambda: self._varying_session(requests), base.steps * len(requests))
+        return True
+
+    def _submit(self, job: Job, steps: int) -> None:
         self._phase = "loading" if self.model is None else "sampling"
-        self._step, self._steps, self._began = 0, request.steps, time.monotonic()
-        self._ticket = self._worker.submit(lambda: self._session(request))
+        self._step, self._steps, self._began = 0, steps, time.monotonic()
+        self._ticket = self._worker.submit(job)
         self._tell()
 
     def cancel(self) -> None:
@@ -121,6 +159,22 @@ class Studio(QObject):
             self._ticket = 0  # events already on their way are not for us any more
             self._phase = "ready"
         self._forget_progress()
+        self._show_result()
+
+    def adopt(self, result: Result | None) -> None:
+        """Take a finished picture as the present one, and its seed and guidance scale with it."""
+        self.cancel()
+        self.result = result
+        if result is not None:
+            request = result.request
+            seed, scale = request.seed, request.scales[-1]
+            self.change_settings(replace(self.settings, seed=seed, guidance_scale=scale))
+        self._show_result()
+        self.review()
+
+    def stand_in(self, picture: np.ndarray, caption: str) -> None:
+        """Show a picture until the scene has one of its own; `forget_result` ends it."""
+        self._stand_in = picture, caption
         self._show_result()
 
     def change_settings(self, settings: GenerateSettings) -> None:
@@ -145,7 +199,7 @@ class Studio(QObject):
     def forget_result(self) -> None:
         """Another scene was opened: its picture is still to be made."""
         self.cancel()
-        self.result = None
+        self.result, self._stand_in = None, (None, "")
         self._show_result()
         self.review()
 
@@ -183,6 +237,14 @@ class Studio(QObject):
         yield Opened(self._engine.info)
         if request is not None:
             yield from self._engine.sample(request, self._guidance_now)
+
+    def _varying_session(self, requests: list[SampleRequest]) -> Iterator[Any]:
+        """Open the engine if need be, then sample each request. Runs in the worker thread."""
+        yield from self._session(None)
+        for number, request in enumerate(requests):
+            with closing(self._engine.sample(request)) as events:
+                for event in events:
+                    yield Varied(number, event)
 
     def _guidance_now(self) -> float:
         """Called in the worker thread: reading one attribute of a frozen object needs no lock."""
@@ -223,9 +285,19 @@ class Studio(QObject):
                 self._phase = "ready"
                 self._show_result()
                 self.review()
+            case Varied():
+                self._on_varied(event)
             case Failed():
                 self._fail(event)
         self._tell()
+
+    def _on_varied(self, varied: Varied) -> None:
+        match varied.event:
+            case Started() if varied.number == 0:
+                self._phase, self._began = "sampling", time.monotonic()
+            case Stepped(step=step, steps=steps) | Preview(step=step, steps=steps):
+                self._step = varied.number * steps + step
+        self.varied.emit(varied)
 
     def _on_end(self, ticket: int) -> None:
         if ticket == self._ticket:
@@ -247,7 +319,7 @@ class Studio(QObject):
 
     def _show_result(self) -> None:
         if self.result is None:
-            self.picture_changed.emit(None, "")
+            self.picture_changed.emit(*self._stand_in)
         else:
             self.picture_changed.emit(self.result.image, _caption(self.result))
 

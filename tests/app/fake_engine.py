@@ -13,7 +13,8 @@ from core.request import Event, ModelInfo, Preview, Result, SampleRequest, Start
 
 
 class FakeEngine:
-    """Paints each preview in one grey: the number of its step.
+    """Paints each preview in one grey: the number of its step. Results are white, and one grey
+    darker for each further seed of the request.
 
     hold() makes every step wait until let(n) allows n of them or go() all. fail_at: the step that
     raises `error`. pause: seconds that each step takes. What was asked of it is kept: requests,
@@ -57,14 +58,16 @@ class FakeEngine:
                 if self._held is not None:
                     self._held.acquire(timeout=10)
                 time.sleep(self.pause)
-                self.scales.append(guidance_scale())
+                self.scales.append(guidance_scale() if guidance_scale else request.scales[0])
                 if step == self.fail_at:
                     raise self.error
-                yield Preview((_grey(request, step),), step, request.steps)
+                yield Preview((_grey(request, step),) * request.count, step, request.steps)
         except GeneratorExit:
             self.closed += 1
             raise
-        yield Result(_grey(request, 255), request, 0.5, weights="fake")
+        for number, seed in enumerate(request.seeds):
+            picture = _grey(request, 255 - number)
+            yield Result(picture, request.single(seed), 0.5, weights="fake")
 
 
 def _grey(request: SampleRequest, value: int) -> np.ndarray:
