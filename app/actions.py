@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from app.icons import set_icon
@@ -23,7 +23,6 @@ class Wish(NamedTuple):
 FILE = (
     Wish("new", "New", ("Ctrl+N",)),
     Wish("open", "Open label map…", ("Ctrl+O",)),
-    Wish("open_example", "Open the example"),
     Wish("save", "Save label map", ("Ctrl+S",)),
     Wish("save_as", "Save label map as…", ("Ctrl+Shift+S",)),
     Wish("save_picture", "Save picture…", ("Ctrl+E",), "save"),
@@ -33,6 +32,7 @@ EDIT = (
     Wish("undo", "Undo", ("Ctrl+Z",), "undo"),
     Wish("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),
 )
+SETUP = (Wish("shortcuts", "Keyboard shortcuts…"),)
 TOOLS = (
     Wish("brush", "Brush", ("B",), "brush"),
     Wish("eraser", "Eraser", ("E",), "eraser"),
@@ -71,7 +71,7 @@ VIEW = (
     Wish("zoom_out", "Zoom out", ("Ctrl+-",)),
     Wish("toggle_layout", "Layout or picture", ("Tab",)),
 )
-HELP = (Wish("keys", "Keys", ("F1",)),)
+HELP = (Wish("keys", "Keys", ("F1",)), Wish("start_page", "Start page"))
 
 BY_POINTER = (  # what the canvas itself understands, for the key sheet
     ("Shift+click", "Straight line from the last point"),
@@ -87,13 +87,10 @@ BY_POINTER = (  # what the canvas itself understands, for the key sheet
 
 
 def build_action(wish: Wish, slot: Callable[[], None], parent: QWidget) -> QAction:
-    """The action of a wish; `slot` takes no argument."""
+    """The action of a wish; `slot` takes no argument. Its keys come from `Shortcuts.apply`."""
     action = QAction(wish.text, parent)
     action.setObjectName(wish.name)
-    action.setShortcuts([QKeySequence(key) for key in wish.keys])
     action.triggered.connect(lambda: slot())
     if wish.icon:
         set_icon(action, wish.icon)
-    if wish.keys:
-        action.setToolTip(f"{wish.text.rstrip('…')} ({wish.keys[0]})")
     return action

@@ -12,6 +12,7 @@ import numpy as np
 from PySide6.QtWidgets import QApplication
 
 from app.commands import UndoStack
+from app.examples import EXAMPLES
 from app.icons import tinted
 from app.main_window import MainWindow
 from app.pen import Pen
@@ -59,6 +60,7 @@ def build_window(
         window.filing.open_path(layout)
     elif palette.name == "landscape":  # the example is painted with that one
         scene_file.open_example()
+        window.start.show_picture(EXAMPLES[0])
     return window
 
 
@@ -73,8 +75,17 @@ def run(
     window = build_window(application, open_engine, palette, layout)
     window.show()
     window.studio.start()
+    if layout is None:
+        welcome(window)
     sys.excepthook = partial(_report, window)
     return application.exec()
+
+
+def welcome(window: MainWindow) -> None:
+    """On a first start, show scenes to begin with."""
+    if not window.store.welcomed:
+        window.store.welcomed = True
+        window.acts["start_page"].trigger()
 
 
 def _report(window: MainWindow, kind: type, error: Exception, trace: TracebackType) -> None:

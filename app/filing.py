@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from app.examples import EXAMPLES
 from app.picture_file import save_picture
 from app.scene_file import SceneFile
 from app.studio import Studio
@@ -35,10 +36,9 @@ class Filing(QObject):
 
     # -- the scene --------------------------------------------------------------------------------
 
-    def new(self) -> None:
-        """Start an empty scene, if the present one may go."""
-        if self.may_go():
-            self._replace(self._scene_file.new)
+    def new(self) -> bool:
+        """Start an empty scene, if the present one may go. Whether it did."""
+        return self.may_go() and self._replace(self._scene_file.new)
 
     def open(self) -> None:
         """Ask for a label map and open it."""
@@ -51,10 +51,9 @@ class Filing(QObject):
         """Open the label map in `path` in place of the scene."""
         self._replace(lambda: self._scene_file.open(path))
 
-    def open_example(self) -> None:
-        """Open the scene that comes with the program, if the present one may go."""
-        if self.may_go():
-            self._replace(self._scene_file.open_example)
+    def open_example(self, layout: Path = EXAMPLES[0].layout) -> bool:
+        """Open a scene that comes with the program, if the present one may go. Whether it did."""
+        return self.may_go() and self._replace(lambda: self._scene_file.open_example(layout))
 
     def save(self) -> bool:
         """Save the scene to its file; False if it is not on disk afterwards."""
@@ -101,15 +100,16 @@ class Filing(QObject):
         path = Path(name)
         return path if path.suffix.lower() == ".png" else path.with_name(path.name + ".png")
 
-    def _replace(self, work: Callable[[], str]) -> None:
-        """Run what replaces the scene; the picture of the old one goes with it."""
+    def _replace(self, work: Callable[[], str]) -> bool:
+        """Run what replaces the scene; the picture of the old one goes with it. Whether it did."""
         try:
             notice = work()
         except (InputError, OSError) as error:
             self.failed.emit(failure(error))
-        else:
-            self._studio.forget_result()
-            self.done.emit(notice)
+            return False
+        self._studio.forget_result()
+        self.done.emit(notice)
+        return True
 
     def _write(self, work: Callable[[], None]) -> bool:
         """Run what writes a file. Whether it is on disk now."""

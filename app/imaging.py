@@ -28,6 +28,14 @@ def picture_image(picture: np.ndarray) -> QImage:
     return view.convertToFormat(QImage.Format.Format_RGB32)
 
 
+def picture_array(image: QImage) -> np.ndarray:
+    """An image as an RGB picture of its own, uint8 `[H, W, 3]`."""
+    image = image.convertToFormat(QImage.Format.Format_RGB888)
+    height, width, stride = image.height(), image.width(), image.bytesPerLine()
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, stride)
+    return rows[:, : 3 * width].reshape(height, width, 3).copy()
+
+
 def picture_png(picture: np.ndarray, texts: Mapping[str, str]) -> bytes:
     """An RGB picture as PNG, with one text chunk for each entry of `texts`."""
     image = picture_image(picture)

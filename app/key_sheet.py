@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QKeySequence
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 
 from app import actions
@@ -16,23 +18,21 @@ COLUMNS = (
 
 
 class KeySheet(QDialog):
-    """Reads the same table as the menus, so it cannot tell anything else."""
+    """Reads the same tables as the menus and the present keys: it cannot tell anything else."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, keys: Mapping[str, str]) -> None:
+        """keys: of each wish, as people read them; those without are left out."""
         super().__init__(parent)
         self.setWindowTitle("Keys")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 20, 24, 20)
         grid.setHorizontalSpacing(40)
         grid.setVerticalSpacing(20)
         for index, (title, wishes) in enumerate(COLUMNS):
-            rows = [(_keys(wish), wish.text.rstrip("…")) for wish in wishes if wish.keys]
+            rows = [(keys[w.name], w.text.rstrip("…")) for w in wishes if keys[w.name]]
             grid.addLayout(_section(title, rows), index // 2, index % 2)
         grid.addLayout(_section("On the canvas", list(actions.BY_POINTER)), 2, 0, 1, 2)
-
-
-def _keys(wish: actions.Wish) -> str:
-    return QKeySequence(wish.keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> QGridLayout:

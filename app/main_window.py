@@ -35,17 +35,19 @@ from app.pen import Pen
 from app.scene import Scene
 from app.scene_file import SceneFile
 from app.settings import THEMES, Store
+from app.shortcuts import Shortcuts
+from app.shortcuts_dialog import ShortcutsDialog
+from app.start import Start
 from app.studio import Status, Studio
 from app.theme import Theme
+from app.tips import retip, set_tip
 from app.tools import PAINTERS
 from app.variations_desk import VariationsDesk
 from core.request import Failed
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 
-PRESERVE_TIP = (
-    "Preserve labels (K): paint over unlabeled pixels only; the eraser takes the label in hand"
-)
+PRESERVE_TIP = "Preserve labels ({preserve}): paint over unlabeled pixels only; the eraser takes the label in hand"
 
 
 class MainWindow(QMainWindow):
@@ -105,23 +107,30 @@ class MainWindow(QMainWindow):
             "zoom_in": lambda: self.canvas.zoom(2**0.5),
             "zoom_out": lambda: self.canvas.zoom(2**-0.5),
             "toggle_layout": lambda: self.canvas.toggle_layout(),
-            "keys": lambda: KeySheet(self).open(),
+            "keys": lambda: KeySheet(self, self.shortcuts.shown()).open(),
+            "start_page": lambda: self.start.show(self.shortcuts.shown()),
+            "shortcuts": lambda: self._open_shortcuts(),
             "new": self.filing.new,
             "open": self.filing.open,
-            "open_example": self.filing.open_example,
             "save": self.filing.save,
             "save_as": self.filing.save_as,
             "save_picture": self.filing.save_picture,
         }
-        self.acts = {wish.name: self._build_action(wish, slots) for wish in _all_wishes()}
+        self.acts = {wish.name: self._build_action(wish, slots) for wish in all_wishes()}
+        self.shortcuts = Shortcuts(all_wishes(), self.store)
         self.acts["save_picture"].setEnabled(False)
         self.acts["cancel"].setEnabled(False)
         self.acts["preserve"].setCheckable(True)
-        self.acts["preserve"].setToolTip(PRESERVE_TIP)
+        set_tip(self.acts["preserve"], PRESERVE_TIP)
         group = QActionGroup(self)
         for wish in actions.TOOLS:
             self.acts[wish.name].setCheckable(True)
             group.addAction(self.acts[wish.name])
+
+    def _open_shortcuts(self) -> None:
+        menus = [action.menu() for action in self.menuBar().actions()]
+        groups = [(menu.title().replace("&", ""), _wishes_in(menu)) for menu in menus]
+        ShortcutsDialog(self.shortcuts, groups, self).open()
 
     def _build_action(self, wish: Wish, slots: dict) -> QAction:
         slot = slots.get(wish.name) or (lambda: self.pen.use(wish.name))
@@ -141,13 +150,14 @@ class MainWindow(QMainWindow):
         self.desk = VariationsDesk(
             self.canvas, self.studio, self.undo_stack, self.result_panel, self.scene
         )
+        self.start = Start(self.canvas, self.scene, self.filing, self.studio)
         strip = ToolStrip(self._acts(actions.TOOLS), self._acts(actions.EDIT))
         middle = QWidget()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 4, 0, 4)
         layout.setSpacing(6)
         layout.addWidget(self.error_bar)
-        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.start.place, 1)
         self.setCentralWidget(middle)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.options)
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, strip)
@@ -182,9 +192,9 @@ class MainWindow(QMainWindow):
 
     def _build_menus(self) -> None:
         bar = self.menuBar()
-        _fill_menu(bar.addMenu("&File"), self._acts(actions.FILE), breaks=(3, 5, 6))
-        edit = self._acts(actions.EDIT + actions.MAP + actions.LABELS)
-        _fill_menu(bar.addMenu("&Edit"), edit, breaks=(2, 5, 10))
+        _fill_menu(bar.addMenu("&File"), self._acts(actions.FILE), breaks=(2, 4, 5))
+        edit = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.SETUP)
+        _fill_menu(bar.addMenu("&Edit"), edit, breaks=(2, 5, 10, 12))
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
         _fill_menu(bar.addMenu("&Picture"), self._acts(actions.PICTURE))
         view = bar.addMenu("&View")
@@ -252,11 +262,13 @@ class MainWindow(QMainWindow):
             box.lineEdit().setTextMargins(4, 0, 0, 0)  # a style sheet does not reach this one
             box.lineEdit().returnPressed.connect(self.canvas.setFocus)  # who has the keys again
         self.theme.changed.connect(self._retint)
+        self.shortcuts.changed.connect(self._show_keys)
 
     # -- showing ----------------------------------------------------------------------------------
 
     def _show_everything(self) -> None:
         self._retint()
+        self._show_keys()
         self._show_pen()
         self._show_title()
         self._show_undo()
@@ -272,6 +284,10 @@ class MainWindow(QMainWindow):
         self.palette_panel.show_palette(self.scene.palette)
         self.pen.adopt(self.scene.palette)
         self._show_title()
+
+    def _show_keys(self) -> None:
+        self.shortcuts.apply(self.acts)
+        retip(self, self.shortcuts.shown())
 
     def _show_title(self) -> None:
         path = self.scene_file.path
@@ -371,14 +387,16 @@ class MainWindow(QMainWindow):
         self.store.keep_generate(self.studio.settings)
         self.hide()  # the thread may need a moment: the window is gone at once
         self.studio.stop()
-        self.undo_stack.disconnect(self)  # it may outlive the window's widgets
+        self.undo_stack.blockSignals(True)  # it may outlive those who listen to it
         event.accept()
 
 
-def _all_wishes() -> list[Wish]:
+def all_wishes() -> list[Wish]:
+    """Everything that can be asked for, menu by menu."""
     tables = (
         actions.FILE,
         actions.EDIT,
+        actions.SETUP,
         actions.TOOLS,
         actions.LABELS,
         actions.MAP,
@@ -387,6 +405,14 @@ def _all_wishes() -> list[Wish]:
         actions.HELP,
     )
     return [wish for table in tables for wish in table]
+
+
+def _wishes_in(menu: QMenu) -> list[str]:
+    """The names of all wishes in a menu and the menus in it."""
+    names = []
+    for action in menu.actions():
+        names += _wishes_in(action.menu()) if action.menu() else [action.objectName()]
+    return [name for name in names if name]
 
 
 def _fill_menu(menu: QMenu, items: list[QAction], breaks: tuple[int, ...] = ()) -> None:

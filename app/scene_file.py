@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from app.commands import UndoStack
+from app.examples import EXAMPLES, PALETTE
 from app.scene import Scene
 from core.labelmap import read_labels, write_labels
-
-EXAMPLE = Path(__file__).resolve().parent / "examples" / "lake.png"
+from core.palette import Palette
 
 
 class SceneFile:
@@ -49,9 +49,11 @@ class SceneFile:
             f"palette; those pixels became {nothing!r}."
         )
 
-    def open_example(self) -> str:
-        """The scene that comes with the program."""
-        self._adopt(read_labels(EXAMPLE, self._scene.palette).labels, None)
+    def open_example(self, layout: Path = EXAMPLES[0].layout) -> str:
+        """A scene that comes with the program, in its palette."""
+        scene = self._scene
+        palette = scene.palette if scene.palette.name == PALETTE else Palette.load(PALETTE)
+        self._adopt(read_labels(layout, palette).labels, None, palette)
         return ""
 
     def save(self, path: Path) -> None:
@@ -60,7 +62,7 @@ class SceneFile:
         self.path = path
         self._undo_stack.setClean()
 
-    def _adopt(self, labels: np.ndarray, path: Path | None) -> None:
-        self._scene.replace(labels)
+    def _adopt(self, labels: np.ndarray, path: Path | None, palette: Palette | None = None) -> None:
+        self._scene.replace(labels, palette)
         self._undo_stack.clear()
         self.path = path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,18 @@ class Store:
         for name, value in asdict(settings).items():
             self._settings.setValue(f"generate/{name}", value)
 
+    def keys(self) -> dict[str, list[str]]:
+        """The keys that the user chose: name of a wish to texts such as "Ctrl+E"."""
+        try:
+            found = json.loads(self._settings.value("keys/own", "{}"))
+            return {str(name): [str(key) for key in keys] for name, keys in found.items()}
+        except (TypeError, ValueError, AttributeError):
+            return {}
+
+    def keep_keys(self, keys: dict[str, list[str]]) -> None:
+        """Remember the keys that differ from the program's own."""
+        self._settings.setValue("keys/own", json.dumps(keys))
+
     def _read(self, name: str, default: Any) -> Any:
         try:
             return self._settings.value(f"generate/{name}", default, type=type(default))
@@ -88,6 +101,15 @@ class Store:
     @pressure.setter
     def pressure(self, pressure: bool) -> None:
         self._settings.setValue("pen/pressure", "true" if pressure else "false")
+
+    @property
+    def welcomed(self) -> bool:
+        """Whether the start page was shown once."""
+        return bool(self._settings.value("window/welcomed", False, type=bool))
+
+    @welcomed.setter
+    def welcomed(self, welcomed: bool) -> None:
+        self._settings.setValue("window/welcomed", welcomed)
 
     def window(self) -> tuple[QByteArray, QByteArray]:
         """(geometry, docks) of the main window as it was left; empty at first."""

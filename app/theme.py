@@ -132,10 +132,22 @@ QMenu::item:selected { background: $accent; color: $on_accent; }
 QMenu::item:disabled { color: $faint; background: transparent; }
 QMenu::separator { background: $line; height: 1px; margin: 4px 8px; }
 QListWidget { background: $base; border: 1px solid $line; border-radius: 5px; padding: 3px; }
+QTableView, QTreeWidget { background: $base; border: 1px solid $line; border-radius: 5px;
+                            padding: 3px; outline: none; }
+QTableView#grid { background: $backdrop; padding: 0px; }
+QTreeWidget { show-decoration-selected: 1; }
+QTreeWidget::item { padding: 3px 4px; }
+QTreeWidget::item:hover { background: $hover; }
+QTreeWidget::item:selected { background: $accent; color: $on_accent; }
+QHeaderView::section { background: $base; color: $faint; border: none;
+                       border-bottom: 1px solid $line; padding: 4px 6px; }
 QListWidget::item { border-radius: 4px; padding: 3px 4px; }
 QListWidget::item:hover { background: $hover; }
 QListWidget::item:selected { background: $accent; color: $on_accent; }
 QLabel#faint { color: $faint; }
+QScrollArea#start, QWidget#startPage { background: $backdrop; }
+QWidget#startPage QToolButton { padding: 5px; }
+QLabel#title { font-size: 17px; font-weight: 600; }
 QLabel#heading { font-weight: 600; }
 QFrame#errorBar { background: $warning; border: 1px solid $line; border-radius: 5px; }
 QFrame#errorBar QLabel, QFrame#errorBar QPushButton { color: $on_warning; }

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from app.icons import set_icon
 from app.settings import MAX_GUIDANCE, MAX_STEPS, MIN_GUIDANCE, GenerateSettings
+from app.tips import set_tip
 from core.request import MAX_SEED, SAMPLER_NAMES
 
 TENTHS = 10  # slider positions per unit of guidance
@@ -123,8 +124,10 @@ class GeneratePanel(QWidget):
         return _row(self.seed, self.lock, self.dice, stretch=(1, 0, 0))
 
     def _build_buttons(self) -> QLayout:
-        self.generate = QPushButton("Generate", objectName="primary", toolTip="Ctrl+Enter")
-        self.cancel = QPushButton("Cancel", objectName="quiet", toolTip="Esc", enabled=False)
+        self.generate = QPushButton("Generate", objectName="primary")
+        self.cancel = QPushButton("Cancel", objectName="quiet", enabled=False)
+        set_tip(self.generate, "Make a picture of the scene ({generate})")
+        set_tip(self.cancel, "Stop, and show the last picture again ({cancel})")
         for button in (self.generate, self.cancel):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.generate.clicked.connect(self.generate_wanted)

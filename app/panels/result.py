@@ -12,7 +12,7 @@ from app.imaging import picture_image
 HINT = (
     "Your picture will appear here.\n\n"
     "Take a label from the palette, paint the scene,\n"
-    "then press Ctrl+Enter."
+    "then press Generate."
 )
 MARGIN = 8  # logical pixels around the picture
 

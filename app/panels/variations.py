@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil, sqrt
 
-from PySide6.QtCore import QEvent, QModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPalette, QPen, QResizeEvent
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -17,31 +26,104 @@ from PySide6.QtWidgets import (
     QSpinBox,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTableWidget,
-    QTableWidgetItem,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from app.imaging import picture_image
+from app.tips import set_tip
 from app.variations import Variation, read_scales
 
-PICTURE_ROLE = Qt.ItemDataRole.UserRole
-STATE_ROLE = Qt.ItemDataRole.UserRole + 1  # "original", "finished" or "forming"
+NOWHERE = QModelIndex()  # the parent of every cell of a table
 MIN_SIDE = 72  # logical pixels of a picture; below, the grid scrolls
 MAX_SEEDS, DEFAULT_SEEDS = 32, 8  # with the original they fill three by three
 
 
-class Grid(QTableWidget):
-    """Pictures in rows and columns. walked(index), taken(index): of the list that was shown."""
+class Places(QAbstractTableModel):
+    """Where each picture lies: in a square row by row, or a row for each scale and the original in
+    a column of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pictures: list[Variation] = []
+        self._places: list[tuple[int, int]] = []
+        self._images: dict[int, QImage] = {}
+        self._size = 0, 0
+
+    def lay_out(self, pictures: list[Variation], per_row: int) -> None:
+        """Take other pictures. per_row: of one scale; 0 for a square."""
+        self.beginResetModel()
+        lead = int(bool(pictures) and pictures[0].original)
+        columns = lead + per_row if per_row else ceil(sqrt(len(pictures)))
+        self._pictures, self._images = list(pictures), {}
+        self._places = [
+            divmod(i, columns)
+            if not per_row or i < lead
+            else ((i - lead) // per_row, lead + (i - lead) % per_row)
+            for i in range(len(pictures))
+        ]
+        self._size = 1 + max((row for row, _ in self._places), default=-1), columns
+        self.endResetModel()
+
+    def show(self, number: int, picture: Variation) -> None:
+        """Picture `number` is new."""
+        self._pictures[number] = picture
+        self._images.pop(number, None)
+        index = self.place(number)
+        self.dataChanged.emit(index, index)
+
+    def place(self, number: int) -> QModelIndex:
+        """Where picture `number` lies."""
+        return self.index(*self._places[number])
+
+    def number(self, index: QModelIndex) -> int | None:
+        """The picture that lies there."""
+        place = index.row(), index.column()
+        return self._places.index(place) if place in self._places else None
+
+    def picture(self, number: int) -> Variation:
+        """Picture `number`."""
+        return self._pictures[number]
+
+    def image(self, number: int) -> QImage | None:
+        """Picture `number` to draw; None while nothing of it is there."""
+        picture = self._pictures[number].image
+        if picture is not None and number not in self._images:
+            self._images[number] = picture_image(picture)
+        return self._images.get(number)
+
+    # -- what Qt asks -----------------------------------------------------------------------------
+
+    def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
+        return 0 if parent.isValid() else self._size[0]
+
+    def columnCount(self, parent: QModelIndex = NOWHERE) -> int:
+        return 0 if parent.isValid() else self._size[1]
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
+        number = self.number(index)
+        told = (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole)
+        return describe(self._pictures[number]) if number is not None and role in told else None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        flag = Qt.ItemFlag
+        there = self.number(index) is not None
+        return flag.ItemIsEnabled | flag.ItemIsSelectable if there else flag.NoItemFlags
+
+
+class Grid(QTableView):
+    """Pictures in rows and columns. walked(number), taken(number): of the list that was shown.
+    left: Esc."""
 
     walked = Signal(int)
     taken = Signal(int)
     left = Signal()
 
     def __init__(self) -> None:
-        super().__init__(0, 0)
-        self._places: list[tuple[int, int]] = []
+        super().__init__()
+        self.places = Places()
+        self.setModel(self.places)
         self.setObjectName("grid")
         self.setAccessibleName("Variations")
         self.setToolTip("Arrows walk, Enter or a click takes a picture, Esc leaves")
@@ -54,60 +136,27 @@ class Grid(QTableWidget):
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.hide()
             header.setMinimumSectionSize(1)
-        self.currentCellChanged.connect(self._tell_walk)
-        self.cellEntered.connect(self.setCurrentCell)
-        self.cellClicked.connect(self._tell_choice)
+        self.entered.connect(self.setCurrentIndex)
+        self.clicked.connect(self._tell_choice)
 
     def show_pictures(self, pictures: list[Variation], per_row: int) -> None:
-        """Lay the grid out anew. per_row: 0 for a square; else the original has a column alone."""
-        lead = int(bool(pictures) and pictures[0].original)
-        columns = lead + per_row if per_row else max(1, ceil(sqrt(len(pictures))))
-        self._places = [
-            divmod(i, columns)
-            if not per_row or i < lead
-            else ((i - lead) // per_row, lead + (i - lead) % per_row)
-            for i in range(len(pictures))
-        ]
-        self.blockSignals(True)
-        self.clear()
-        self.setColumnCount(columns if pictures else 0)
-        self.setRowCount(1 + max((row for row, _ in self._places), default=-1))
-        for row in range(self.rowCount()):
-            for column in range(self.columnCount()):
-                self._put_empty(row, column)
-        for index, picture in enumerate(pictures):
-            self.show_picture(index, picture)
-        self.blockSignals(False)
+        """Lay the grid out anew, and walk to its first picture."""
+        self.places.lay_out(pictures, per_row)
         self._scale()
-
-    def _put_empty(self, row: int, column: int) -> None:
-        item = QTableWidgetItem()
-        item.setFlags(Qt.ItemFlag.NoItemFlags)
-        self.setItem(row, column, item)
-
-    def show_picture(self, index: int, picture: Variation) -> None:
-        """Show one picture in its place."""
-        item = self.item(*self._places[index])
-        item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-        state = "finished" if picture.result else "forming"
-        item.setData(STATE_ROLE, "original" if picture.original else state)
-        item.setData(Qt.ItemDataRole.AccessibleTextRole, describe(picture))
-        if picture.image is not None:
-            item.setData(PICTURE_ROLE, picture_image(picture.image))
-
-    def walk_to(self, index: int) -> None:
-        """Make picture `index` the current one."""
-        self.setCurrentCell(*self._places[index])
+        if pictures:
+            self.setCurrentIndex(self.places.place(0))
 
     def current(self) -> int | None:
-        """The index of the current picture."""
-        place = self.currentRow(), self.currentColumn()
-        return self._places.index(place) if place in self._places else None
+        """The number of the current picture."""
+        return self.places.number(self.currentIndex())
 
-    def _tell_walk(self) -> None:
-        index = self.current()
-        if index is not None:
-            self.walked.emit(index)
+    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+        """The arrows, the pointer or a click went to another picture."""
+        super().currentChanged(current, previous)
+        self.viewport().update()
+        number = self.places.number(current)
+        if number is not None:
+            self.walked.emit(number)
 
     def _tell_choice(self) -> None:
         index = self.current()
@@ -145,11 +194,13 @@ class Grid(QTableWidget):
         self._scale()
 
     def _scale(self) -> None:
-        rows, columns = self.rowCount(), self.columnCount()
+        rows, columns = self.places.rowCount(), self.places.columnCount()
         if not rows:
             return
         room = self.contentsRect().size()
         side = max(MIN_SIDE, min(room.width() // columns, room.height() // rows))
+        spare = max(0, room.width() - side * columns)
+        self.setViewportMargins(spare // 2, 0, 0, 0)
         for column in range(columns):
             self.setColumnWidth(column, side)
         for row in range(rows):
@@ -160,20 +211,21 @@ class PictureDelegate(QStyledItemDelegate):
     """Draws a picture whole, framed while it is the current one, faint while it is forming."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        state = index.data(STATE_ROLE)
-        if state is None:
+        places: Places = index.model()
+        number = places.number(index)
+        if number is None:
             return
+        picture, image = places.picture(number), places.image(number)
         painter.save()
         place = option.rect.adjusted(3, 3, -3, -3)
         painter.fillRect(place, option.palette.color(QPalette.ColorRole.Dark))
-        image = index.data(PICTURE_ROLE)
         if image is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.setOpacity(0.6 if state == "forming" else 1.0)
+            painter.setOpacity(1.0 if picture.result else 0.6)
             painter.drawImage(_fitted(image.size(), place), image)
             painter.setOpacity(1.0)
-        if state == "original":
-            _draw_tag(painter, place, self.tr("original"))
+        if picture.original:
+            _draw_tag(painter, place, "original")
         if index == option.widget.currentIndex():
             painter.setPen(QPen(option.palette.color(QPalette.ColorRole.Highlight), 3))
             painter.drawRect(option.rect.adjusted(2, 2, -3, -3))
@@ -209,7 +261,6 @@ class VariationsPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pictures: list[Variation] = []
         self.grid = Grid()
         self.grid.walked.connect(self._on_walk)
         self.grid.taken.connect(self.taken)
@@ -241,7 +292,7 @@ class VariationsPanel(QWidget):
             "Empty: the guidance as it is set. Several, such as 1, 1.5, 3: every seed at each"
         )
         self.again = QPushButton("Sample")
-        self.again.setToolTip("Sample other pictures (Enter)")
+        set_tip(self.again, "Sample other pictures ({variations})")
         self.again.clicked.connect(self.begin)
         self.scales.returnPressed.connect(self.begin)
         for editor in (self.seeds.valueChanged, self.scales.textChanged):
@@ -292,18 +343,15 @@ class VariationsPanel(QWidget):
     # -- showing ----------------------------------------------------------------------------------
 
     def show_pictures(self, pictures: list[Variation], per_row: int) -> None:
-        """Show the grid from its start. per_row: see `Grid.show_pictures`."""
-        self._pictures = list(pictures)
+        """Show the grid from its start. per_row: see `Places.lay_out`."""
         self.grid.show_pictures(pictures, per_row)
         if pictures:
-            self.grid.walk_to(0)
             self.grid.setFocus()
         self._tell()
 
     def show_picture(self, index: int, picture: Variation) -> None:
         """Picture `index` is new."""
-        self._pictures[index] = picture
-        self.grid.show_picture(index, picture)
+        self.grid.places.show(index, picture)
         if index == self.grid.current():
             self._tell()
 
@@ -318,7 +366,7 @@ class VariationsPanel(QWidget):
 
     def _tell(self) -> None:
         index = self.grid.current()
-        shown = self._pictures[index] if index is not None and self._pictures else None
+        shown = None if index is None else self.grid.places.picture(index)
         self.take.setEnabled(shown is not None and shown.result is not None)
         self.caption.setText(describe(shown) if shown else "")
         self.caption.setToolTip(self.caption.text())

@@ -38,6 +38,10 @@ def shown(window):
     return window.canvas._picture.pixelColor(3, 3).red()
 
 
+def shape(grid):
+    return grid.model().rowCount(), grid.model().columnCount()
+
+
 def press(window, key):
     QTest.keyClick(window.desk.panel.grid, key)
 
@@ -54,7 +58,7 @@ def test_the_original_stays_first(drawn, qtbot):
     """Three by three: the picture as it was, then the others row by row."""
     vary(drawn, qtbot)
     grid = drawn.desk.panel.grid
-    assert (grid.rowCount(), grid.columnCount()) == (3, 3)
+    assert shape(grid) == (3, 3)
     assert drawn.desk.variations.pictures[0].original and grid.current() == 0
     assert drawn.desk.panel.caption.text() == "original · seed 7 · guidance 1.5"
 
@@ -100,7 +104,7 @@ def test_a_click_takes_the_picture(drawn, qtbot):
     """One click on the last picture of the first row is enough."""
     vary(drawn, qtbot)
     grid = drawn.desk.panel.grid
-    place = grid.visualItemRect(grid.item(0, 2)).center()
+    place = grid.visualRect(grid.model().index(0, 2)).center()
     QTest.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert drawn.studio.result.request.seed == 9
 
@@ -157,8 +161,8 @@ def test_seeds_by_scales(drawn, engine, qtbot):
     asked = [(r.seed, r.count, r.guidance_scale) for r in engine.requests[1:]]
     assert asked == [(7, 3, 1.0), (7, 3, 2.5)]
     grid = drawn.desk.panel.grid
-    assert (grid.rowCount(), grid.columnCount()) == (2, 4)
-    grid.setCurrentCell(1, 2)
+    assert shape(grid) == (2, 4)
+    grid.setCurrentIndex(grid.model().index(1, 2))
     assert drawn.desk.panel.caption.text() == "seed 8 · guidance 2.5"
     press(drawn, Qt.Key.Key_Return)
     assert drawn.studio.settings.guidance_scale == 2.5 and drawn.studio.settings.seed == 8
@@ -227,7 +231,7 @@ def test_hovering_walks(drawn, qtbot):
     vary(drawn, qtbot)
     grid = drawn.desk.panel.grid
     for offset in (0, 2):
-        place = grid.visualItemRect(grid.item(2, 2)).center() + QPoint(offset, 0)
+        place = grid.visualRect(grid.model().index(2, 2)).center() + QPoint(offset, 0)
         QTest.mouseMove(grid.viewport(), place)
     assert grid.current() == 8
 
