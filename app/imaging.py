@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice
@@ -28,9 +29,9 @@ def picture_image(picture: np.ndarray) -> QImage:
     return view.convertToFormat(QImage.Format.Format_RGB32)
 
 
-def picture_array(image: QImage) -> np.ndarray:
-    """An image as an RGB picture of its own, uint8 `[H, W, 3]`."""
-    image = image.convertToFormat(QImage.Format.Format_RGB888)
+def read_picture(path: Path) -> np.ndarray:
+    """A picture file that comes with the program, as RGB uint8 `[H, W, 3]`."""
+    image = QImage(str(path)).convertToFormat(QImage.Format.Format_RGB888)
     height, width, stride = image.height(), image.width(), image.bytesPerLine()
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, stride)
     return rows[:, : 3 * width].reshape(height, width, 3).copy()

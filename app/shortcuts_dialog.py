@@ -97,7 +97,7 @@ class ShortcutsDialog(QDialog):
         self.search.setToolTip("Show only the commands that have this in their name or keys")
         self.search.textChanged.connect(self._filter)
         self.tree = self._build_tree(groups)
-        self.sentence = QLabel(HINT, wordWrap=True, objectName="faint")
+        self.sentence = QLabel(HINT, wordWrap=True)
         self.sentence.setMinimumHeight(2 * self.sentence.fontMetrics().height())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.examples import EXAMPLES, Example
 from app.filing import Filing
-from app.imaging import picture_array
+from app.imaging import read_picture
 from app.panels.start import StartPage
 from app.scene import Scene
 from app.studio import Studio
@@ -64,7 +63,7 @@ class Start(QObject):
 
     def show_picture(self, example: Example) -> None:
         """Show the picture of an example until there is another one."""
-        self._studio.stand_in(picture_array(QImage(str(example.picture))), CAPTION)
+        self._studio.stand_in(read_picture(example.picture), CAPTION)
 
     def _open_empty(self) -> None:
         if self._filing.new():

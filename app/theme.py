@@ -144,6 +144,14 @@ QHeaderView::section { background: $base; color: $faint; border: none;
 QListWidget::item { border-radius: 4px; padding: 3px 4px; }
 QListWidget::item:hover { background: $hover; }
 QListWidget::item:selected { background: $accent; color: $on_accent; }
+QScrollBar:vertical { background: transparent; width: 12px; margin: 0px; }
+QScrollBar:horizontal { background: transparent; height: 12px; margin: 0px; }
+QScrollBar::handle { background: $line; border-radius: 4px; margin: 2px; }
+QScrollBar::handle:vertical { min-height: 28px; }
+QScrollBar::handle:horizontal { min-width: 28px; }
+QScrollBar::handle:hover { background: $faint; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0px; height: 0px; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QLabel#faint { color: $faint; }
 QScrollArea#start, QWidget#startPage { background: $backdrop; }
 QWidget#startPage QToolButton { padding: 5px; }

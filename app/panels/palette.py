@@ -35,6 +35,7 @@ class PalettePanel(QWidget):
         self._palette = palette
         self._label = 0
         self.search = QLineEdit(placeholderText="Search labels", clearButtonEnabled=True)
+        self.search.setAccessibleName("Search labels")
         self.search.setToolTip("Finds synonyms too: “ocean” is sea")
         self.search.textChanged.connect(self._list)
         self.search.returnPressed.connect(self._take_first)
@@ -42,6 +43,7 @@ class PalettePanel(QWidget):
         self.rows.setIconSize(QSize(ROW_SWATCH, ROW_SWATCH))
         self.rows.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.rows.setAccessibleName("Labels")
+        self.rows.setToolTip("Enter or a click takes a label")
         self.rows.itemClicked.connect(self._take)
         self.rows.itemActivated.connect(self._take)
         layout = QVBoxLayout(self)

@@ -9,7 +9,6 @@ from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QIcon,
-    QImage,
     QKeyEvent,
     QPainter,
     QPainterPath,
@@ -174,11 +173,11 @@ def card_icon(example: Example) -> QIcon:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     whole = QRect(0, 0, side, side)
-    _draw_rounded(painter, whole, QImage(str(example.picture)), 10)
+    _draw_rounded(painter, whole, QPixmap(str(example.picture)), 10)
     inset = QRect(0, 0, round(side * INSET), round(side * INSET))
     inset.moveBottomRight(whole.adjusted(0, 0, -10, -10).bottomRight())
     painter.fillRect(inset.adjusted(-3, -3, 3, 3), QColor(255, 255, 255, 220))
-    painter.drawImage(inset, QImage(str(example.layout)))
+    painter.drawPixmap(inset, QPixmap(str(example.layout)))
     painter.end()
     icon = QIcon()
     for mode in (QIcon.Mode.Normal, QIcon.Mode.Active, QIcon.Mode.Selected):
@@ -186,9 +185,9 @@ def card_icon(example: Example) -> QIcon:
     return icon
 
 
-def _draw_rounded(painter: QPainter, place: QRect, image: QImage, radius: int) -> None:
+def _draw_rounded(painter: QPainter, place: QRect, image: QPixmap, radius: int) -> None:
     outline = QPainterPath()
     outline.addRoundedRect(QRectF(place), radius, radius)
     painter.setClipPath(outline)
-    painter.drawImage(place, image)
+    painter.drawPixmap(place, image)
     painter.setClipping(False)

@@ -1,0 +1,137 @@
+"""Every control has a name and a tooltip and can be reached without a mouse."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDialog,
+    QDockWidget,
+    QHeaderView,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollBar,
+    QToolBar,
+    QToolButton,
+)
+
+from app.canvas import Canvas
+
+CONTROLS = (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    Canvas,
+)
+WHOLES = (QAbstractSpinBox, QComboBox, QLineEdit)  # with a text field, a list, a clear button
+DIALOGS = ("keys", "shortcuts")  # wishes that open one without asking anything first
+
+
+def is_part(widget):
+    """Whether a widget belongs to a control that was looked at already, or to Qt itself."""
+    if isinstance(widget, (QScrollBar, QHeaderView)):
+        return True  # the view that they belong to follows the arrows
+    if isinstance(widget.parent(), QDockWidget):
+        return True  # close: the View menu does it too
+    if widget.objectName().startswith("qt_"):
+        return True
+    while widget := widget.parent():
+        if isinstance(widget, WHOLES):
+            return True
+    return False
+
+
+def controls(root):
+    return [
+        widget for kind in CONTROLS for widget in root.findChildren(kind) if not is_part(widget)
+    ]
+
+
+def in_menus(menu):
+    """All actions of a menu bar, however deep."""
+    found = []
+    for action in menu.actions():
+        found += in_menus(action.menu()) if action.menu() else [action]
+    return found
+
+
+def name_of(widget):
+    interface = QAccessible.queryAccessibleInterface(widget)
+    return interface.text(QAccessible.Text.Name) if interface else ""
+
+
+def faults(root, menu_actions=()):
+    """What is missing, a line for each."""
+    lines = []
+    for widget in controls(root):
+        who = f"{type(widget).__name__} {name_of(widget) or widget.objectName()!r}"
+        if not name_of(widget):
+            lines.append(f"{who} has no name")
+        if not widget.toolTip() and not isinstance(widget, Canvas):
+            lines.append(f"{who} has no tooltip")  # one over the canvas would hide the painting
+        by_menu = isinstance(widget, QToolButton) and widget.defaultAction() in menu_actions
+        if not by_menu and not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            lines.append(f"{who} cannot be reached by Tab, nor by a menu")
+    return lines
+
+
+def test_every_control_of_the_window(window):
+    """The whole window, also what is hidden now: start page, variations, error bar."""
+    assert "\n".join(faults(window, in_menus(window.menuBar()))) == ""
+
+
+@pytest.mark.parametrize("wish", DIALOGS)
+def test_every_control_of_a_dialog(window, wish):
+    """Each dialog, as its command opens it."""
+    window.acts[wish].trigger()
+    (dialog,) = [d for d in window.findChildren(QDialog) if d.isVisible()]
+    assert "\n".join(faults(dialog)) == ""
+    assert dialog.windowTitle()
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+def test_every_tooltip_of_a_command_has_its_key(window):
+    """A button that a key can press names the key."""
+    for name, action in window.acts.items():
+        keys = window.shortcuts.shown()[name]
+        assert not keys or f"({keys})" in action.toolTip()
+    for bar in window.findChildren(QToolBar):
+        for button in bar.findChildren(QToolButton):
+            action = button.defaultAction()
+            if action and window.shortcuts.shown().get(action.objectName()):
+                assert "(" in button.toolTip()
+
+
+def test_tab_order_follows_the_eye(window):
+    """In every dock, Tab goes down row by row and along each row."""
+    for dock in window.docks:
+        chain = [w for w in focus_chain(window) if dock.isAncestorOf(w) and not is_part(w)]
+        places = [w.mapTo(dock, w.rect().center()) for w in chain]
+        for one, other in zip(places, places[1:], strict=False):
+            assert other.y() > one.y() - 6 and (other.y() > one.y() + 6 or other.x() > one.x())
+
+
+def focus_chain(window):
+    """Every widget that Tab stops at, in order."""
+    found, widget = [], window.nextInFocusChain()
+    while widget is not window:
+        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            found.append(widget)
+        widget = widget.nextInFocusChain()
+    return found
+
+
+def test_the_canvas_can_be_left(window, qtbot):
+    """Tab is the canvas's own key; Shift+Tab and the search key lead out of it."""
+    window.canvas.setFocus()
+    qtbot.keyClick(window.canvas, Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+    assert not window.canvas.hasFocus()
