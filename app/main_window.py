@@ -47,7 +47,10 @@ from core.request import Failed
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 
-PRESERVE_TIP = "Preserve labels ({preserve}): paint over unlabeled pixels only; the eraser takes the label in hand"
+PRESERVE_TIP = (
+    "Preserve labels ({preserve}): paint over unlabeled pixels only; "
+    "the eraser takes away the label in hand"
+)
 
 
 class MainWindow(QMainWindow):
