@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QDialog,
+    QDialogButtonBox,
     QDockWidget,
     QHeaderView,
     QLineEdit,
@@ -33,7 +34,7 @@ CONTROLS = (
     Canvas,
 )
 WHOLES = (QAbstractSpinBox, QComboBox, QLineEdit)  # with a text field, a list, a clear button
-DIALOGS = ("keys", "shortcuts")  # wishes that open one without asking anything first
+DIALOGS = ("keys", "shortcuts", "canvas_size", "replace_label")  # the wishes that open one
 
 
 def is_part(widget):
@@ -69,6 +70,11 @@ def name_of(widget):
     return interface.text(QAccessible.Text.Name) if interface else ""
 
 
+def needs_no_tooltip(widget):
+    """One over the canvas would hide the painting; OK and Cancel say all there is to say."""
+    return isinstance(widget, Canvas) or isinstance(widget.parent(), QDialogButtonBox)
+
+
 def faults(root, menu_actions=()):
     """What is missing, a line for each."""
     lines = []
@@ -76,8 +82,8 @@ def faults(root, menu_actions=()):
         who = f"{type(widget).__name__} {name_of(widget) or widget.objectName()!r}"
         if not name_of(widget):
             lines.append(f"{who} has no name")
-        if not widget.toolTip() and not isinstance(widget, Canvas):
-            lines.append(f"{who} has no tooltip")  # one over the canvas would hide the painting
+        if not widget.toolTip() and not needs_no_tooltip(widget):
+            lines.append(f"{who} has no tooltip")
         by_menu = isinstance(widget, QToolButton) and widget.defaultAction() in menu_actions
         if not by_menu and not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             lines.append(f"{who} cannot be reached by Tab, nor by a menu")
