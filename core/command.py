@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
+from typing import Protocol
 
 from tqdm import tqdm
 
 from core.errors import InputError
 
 DONE, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130  # 130 = 128 + SIGINT, as shells expect
+LINE_SECONDS = 30  # between two lines of progress in a pipe
 
 
 def exit_status(work: Callable[[], int]) -> int:
@@ -38,7 +41,51 @@ def say(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
-def progress_bar(total: int, title: str) -> tqdm:
-    """A bar on stderr, of `total` layouts; it advances by fractions, and is silent in a pipe."""
+class Progress(Protocol):
+    """Something that advances; used as a context manager. `n` is how far it came."""
+
+    n: float
+
+    def update(self, amount: float) -> object: ...
+
+    def __enter__(self) -> Progress: ...
+
+    def __exit__(self, *error: object) -> object: ...
+
+
+def progress_bar(total: int, title: str) -> Progress:
+    """Progress on stderr towards `total`, by fractions: a bar, or in a pipe a line now and then."""
+    if not sys.stderr.isatty():
+        return ProgressLines(total, title)
     layout = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}"
-    return tqdm(total=total, desc=title, bar_format=layout, disable=None)
+    return tqdm(total=total, desc=title, bar_format=layout)
+
+
+class ProgressLines:
+    """A line on stderr every `every` seconds, so that a log shows life without filling up."""
+
+    def __init__(
+        self,
+        total: int,
+        title: str,
+        every: float = LINE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.n: float = 0.0
+        self._total, self._title, self._every, self._clock = total, title, every, clock
+        self._started = self._told = clock()
+
+    def update(self, amount: float) -> None:
+        self.n += amount
+        now = self._clock()
+        if now - self._told >= self._every and 0 < self.n < self._total:
+            self._told, gone = now, now - self._started
+            left = gone * (self._total - self.n) / self.n
+            done = f"{self.n / self._total:4.0%}, {tqdm.format_interval(gone)}"
+            say(f"{self._title} {done} < {tqdm.format_interval(left)}")
+
+    def __enter__(self) -> ProgressLines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass

@@ -87,7 +87,7 @@ def _files_by_name(folder: Path) -> dict[str, Path]:
 
 def read_pair(pair: Pair, palette: Palette) -> Sample:
     """Read and check one pair. Raises `DatasetError` naming the file and what is wrong with it."""
-    image = _read(pair.image, cv2.IMREAD_COLOR)[..., ::-1]
+    image = read_photo(pair.image)
     raw = _read(pair.labels, cv2.IMREAD_UNCHANGED, indexed=True)
     if raw.shape != image.shape[:2]:
         raise DatasetError(
@@ -103,7 +103,12 @@ def read_pair(pair: Pair, palette: Palette) -> Sample:
     instances = None
     if palette.instance_edges and pair.instances:
         instances = _read(pair.instances, cv2.IMREAD_UNCHANGED, indexed=True).astype(np.int32)
-    return Sample(np.ascontiguousarray(image), ids.astype(np.uint8), instances)
+    return Sample(image, ids.astype(np.uint8), instances)
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """One photo, uint8 `[H, W, 3]`, RGB. Raises `DatasetError` naming the file."""
+    return np.ascontiguousarray(_read(path, cv2.IMREAD_COLOR)[..., ::-1])
 
 
 def _read(path: Path, flags: int, indexed: bool = False) -> np.ndarray:

@@ -37,6 +37,13 @@ def cpu_has_bfloat16() -> bool:
     return any(getattr(torch.cpu, test, bool)() for test in tests)
 
 
+def use_threads(count: int | None) -> int:
+    """Let torch compute with `count` threads (None: as it is), and return how many it has."""
+    if count:
+        torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
 def precision_name(dtype: torch.dtype) -> str:
     """ "float32", "bfloat16" or "float16"."""
     return next(name for name, value in PRECISIONS.items() if value == dtype)

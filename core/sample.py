@@ -13,7 +13,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from core.command import DONE, SOME_FAILED, complain, exit_status, progress_bar, say
+from core.command import (
+    DONE,
+    SOME_FAILED,
+    Progress,
+    complain,
+    exit_status,
+    progress_bar,
+    say,
+)
 from core.errors import InputError, OutputError
 from core.film import (
     VIDEO_SUFFIXES,
@@ -94,7 +102,7 @@ def _check_film(args: argparse.Namespace, paths: list[Path]) -> None:
 
 
 def _sample_file(
-    path: Path, engine: Engine, palette: Palette, template: SampleRequest, out: Path, bar: tqdm
+    path: Path, engine: Engine, palette: Palette, template: SampleRequest, out: Path, bar: Progress
 ) -> list[Path]:
     """Sample one layout and write its pictures; their paths."""
     read = read_labels(path, palette)
@@ -119,7 +127,9 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}.") from error
 
 
-def results(engine: Engine, request: SampleRequest, bar: tqdm | None = None) -> Iterator[Result]:
+def results(
+    engine: Engine, request: SampleRequest, bar: Progress | None = None
+) -> Iterator[Result]:
     """The finished pictures of `request`; `bar` advances by 1 in all, step by step.
 
     Raises `InputError` with the engine's own sentence if the sample fails.
@@ -226,7 +236,7 @@ def _naming(path: Path, error: InputError) -> str:
 
 
 def add_sampling_options(
-    parser: argparse.ArgumentParser, guidance: Callable[[str], float | Track] = float
+    parser: argparse.ArgumentParser, guidance: Callable[[str], float | tuple | Track] = float
 ) -> None:
     """The options that any command which samples has. guidance: reads the guidance scale."""
     add = parser.add_argument_group("sampling").add_argument

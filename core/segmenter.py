@@ -37,6 +37,11 @@ class Segmenter:
                 f"{len(membership)} rows. The two files do not belong together."
             )
 
+    @property
+    def tells(self) -> frozenset[int]:
+        """The labels that some class of the network means: only these can ever be found."""
+        return frozenset(np.flatnonzero(self._membership.any(0)).tolist())
+
     @classmethod
     def open(cls, network: Path, classes: Path, palette: Palette, threads: int = 1) -> Segmenter:
         """Open a .tflite file and its table of classes (see `read_membership`).

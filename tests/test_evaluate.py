@@ -7,21 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import InputError
-from core.evaluate import (
+from core.agreement import (
     MERGES,
     class_iou,
     confusion,
-    diversity,
-    folded,
-    lpips_distance,
-    main,
     mean_iou,
     merge_table,
     pixel_accuracy,
-    report,
 )
+from core.distances import diversity
+from core.errors import InputError
+from core.evaluate import main
+from core.measure import lpips_distance
 from core.palette import LabelClass, Palette
+from core.report import folded, report
 from core.request import ModelInfo, Result, Started
 from core.segmenter import Segmenter, read_membership
 
@@ -198,7 +197,7 @@ def data(tmp_path):
 def run(data, *arguments, engine=None):
     networks = ("--segmenter", "net.tflite", "--segmenter-classes", "classes.csv")
     return main(
-        [str(a) for a in ("--data", data, *networks, *arguments)],
+        [str(a) for a in ("--data", data, "--threads", 1, *networks, *arguments)],
         open_engine=lambda path: engine or PaintedEngine(),
         open_segmenter=lambda *files: by_color,
     )
@@ -238,7 +237,7 @@ def test_lpips_compares_every_two_pictures_of_a_layout(data, tmp_path, monkeypat
 def test_merged_labels_count_as_one(data, capsys):
     """Sea that looks like sand is right where the two are merged."""
     assert run(data, "--weights", "w", "--merge", "sea=sand") == 0
-    assert "pixel accuracy                1.000" in capsys.readouterr().out
+    assert "pixel accuracy                     1.000" in capsys.readouterr().out
 
 
 def test_photos_alone_need_no_weights(data, tmp_path):

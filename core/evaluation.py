@@ -1,0 +1,162 @@
+"""One evaluation: a data set, what to measure it with, and the figures that come of it.
+
+`Evaluation` holds what the guidance scales of a sweep have in common, so that the photos are
+measured once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from core.dataset import Pair, read_photo
+from core.features import FeatureNetwork
+from core.label_sheet import big_regions, label_figures, label_sheet, sample_rows
+from core.measure import Measures, Series, measure, photos, sampled
+from core.palette import Palette
+from core.realism import (
+    NEAREST_NETWORK,
+    Nearest,
+    Reference,
+    distances,
+    evenly,
+    nearest_figures,
+    nearest_photos,
+    nearest_sheet,
+    split_distances,
+)
+from core.reconstruction import Fidelity, Reconstruction, reconstructed
+from core.report import (
+    autoencoder_report,
+    label_report,
+    nearest_report,
+    report,
+    series_sheet,
+    summary,
+    write_sheet,
+)
+from core.request import Engine, SampleRequest
+
+NEAREST_REAL = 200  # photos whose nearest neighbours the pictures' are compared with, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """data: name of the data set. real: photos are measured too. nearest: number of pictures whose
+    nearest photo is sought. labels: ids of the labels to show big regions of. out: folder for the
+    sheets, or None. Methods print their tables and raise `InputError`.
+    """
+
+    data: str
+    pairs: Sequence[Pair]
+    palette: Palette
+    measures: Measures
+    reference: Reference | None = None
+    real: bool = False
+    nearest: int = 0
+    labels: Sequence[int] = ()
+    out: Path | None = None
+
+    def of_photos(self) -> dict:
+        """The photos alone: the ceiling."""
+        figures = self._about() | self._figures({})
+        print(report(figures))
+        return figures
+
+    def of_model(self, engine: Engine, template: SampleRequest, name: str = "") -> dict:
+        """Sample and measure `template.count` pictures of each layout; sheets are named `…name`."""
+        chosen = evenly(len(self.pairs) * template.count, self.nearest)
+        measures = replace(self.measures, keep=chosen)
+        title = f"Measuring, guidance {template.guidance_scale:g}"
+        pictures = measure(self.pairs, self.palette, measures, sampled(engine, template), title)
+        recipe = template.recipe(engine.info.name) | {"pictures_per_layout": template.count}
+        if template.size is None:  # then each picture has the size of its own layout
+            recipe = {k: v for k, v in recipe.items() if k not in ("width", "height")}
+        figures = self._about() | {"sampling": recipe} | self._figures({"pictures": pictures})
+        print(report(figures))
+        if pictures.rows:
+            samples = [f"sample {i + 1}" for i in range(template.count)]
+            heads = ["layout", *samples, *(["photo"] if measures.photos else [])]
+            self._write(f"sheet{name}.png", series_sheet(pictures.rows, heads))
+        if self.nearest:
+            figures["nearest"] = self._nearest(pictures, name)
+        if self.labels:
+            figures["labels"] = self._labels(engine, template, name)
+        return figures
+
+    def of_autoencoder(self, autoencoder: Reconstruction, fidelity: Fidelity) -> dict:
+        """Photos beside their reconstructions: no diffusion model is needed or run."""
+        source = reconstructed(autoencoder, fidelity)
+        measures = replace(self.measures, distance=None, photos=True)
+        rebuilt = measure(self.pairs, self.palette, measures, source, "Reconstructing")
+        figures = self._about() | {"weights": autoencoder.name}
+        figures |= self._figures({"reconstructions": rebuilt})
+        figures["reconstructions"] |= fidelity.figures() | autoencoder.timing()
+        print(report(figures), autoencoder_report(figures["reconstructions"]), sep="\n\n")
+        if rebuilt.rows:
+            heads = ("layout", "rebuilt", "photo")
+            self._write("sheet.png", series_sheet(rebuilt.rows, heads))
+        return figures
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _about(self) -> dict:
+        """What was measured, for the head of metrics.json."""
+        about: dict = {"data": self.data, "layouts": len(self.pairs)}
+        if self.reference:
+            about["reference"] = {"folder": self.reference.folder, "photos": len(self.reference)}
+            about["networks"] = {n.name: n.identity for n in self._networks}
+        return about
+
+    def _figures(self, series: dict[str, Series]) -> dict:
+        """The figures of `series`, and those of the photos beside them."""
+        shown = series | ({"photos": self._photos} if self.real else {})
+        figures = summary(shown, self.palette)
+        if self.reference:
+            for kind, one in shown.items():
+                features = {n.name: one.features(n.name) for n in self._networks}
+                figures[kind] |= distances(features, self.reference)
+            count = next(iter(shown.values())).pictures
+            figures["reference_split"] = split_distances(self.reference, count)
+        return figures
+
+    def _nearest(self, pictures: Series, name: str) -> dict:
+        found = self._nearest_photos(list(pictures.kept.values()))
+        figures = nearest_figures(found, self._nearest_of_photos)
+        print("\n" + nearest_report(figures))
+        self._write(f"nearest{name}.png", nearest_sheet(found))
+        return figures
+
+    def _labels(self, engine: Engine, template: SampleRequest, name: str) -> dict:
+        segment, merged = self.measures.segment, self.measures.merged
+        rows = big_regions(self.pairs, self.palette, self.labels)
+        sample_rows(rows, engine, template, segment)
+        figures = label_figures(rows, self.palette, merged, segment)
+        print("\n" + label_report(figures))
+        self._write(f"labels{name}.png", label_sheet(rows, self.palette))
+        return figures
+
+    @cached_property
+    def _photos(self) -> Series:
+        """The photos of the data, measured once."""
+        measures = replace(self.measures, distance=None, sheet_rows=0)
+        return measure(self.pairs, self.palette, measures, photos, "Measuring photos")
+
+    @cached_property
+    def _nearest_of_photos(self) -> Nearest:
+        chosen = [self.pairs[i] for i in sorted(evenly(len(self.pairs), NEAREST_REAL))]
+        return self._nearest_photos([(pair.name, read_photo(pair.image)) for pair in chosen])
+
+    def _nearest_photos(self, named: Sequence[tuple]) -> Nearest:
+        (network,) = (n for n in self._networks if n.name == NEAREST_NETWORK)
+        return nearest_photos(named, network, self.reference)
+
+    @property
+    def _networks(self) -> Sequence[FeatureNetwork]:
+        return self.measures.networks
+
+    def _write(self, name: str, image) -> None:
+        if self.out:
+            write_sheet(self.out / name, image)
