@@ -78,8 +78,8 @@ def _shard_key(network: FeatureNetwork, photos: Sequence[Path]) -> str:
 def _load(path: Path, rows: int) -> np.ndarray | None:
     """What the cache has, or None: a file that is missing or damaged is made again."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            features = file["features"]
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            features = arrays["features"]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
     return features if len(features) == rows else None

@@ -1,4 +1,4 @@
-"""Measuring: figures checked by hand, and the command with a scripted engine and segmenter."""
+"""Measuring: the segmenter, and the command with a scripted engine."""
 
 import json
 import sys
@@ -6,16 +6,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
-from core.agreement import (
-    MERGES,
-    class_iou,
-    confusion,
-    mean_iou,
-    merge_table,
-    pixel_accuracy,
-)
-from core.distances import diversity
 from core.errors import InputError
 from core.evaluate import main
 from core.measure import lpips_distance
@@ -23,8 +15,8 @@ from core.palette import LabelClass, Palette
 from core.report import folded, report
 from core.request import ModelInfo, Result, Started
 from core.segmenter import Segmenter, read_membership
+from tests.test_features import places_tensors
 
-LANDSCAPE = Palette.load("landscape")
 PALETTE = Palette(
     "tiny",
     (
@@ -33,51 +25,6 @@ PALETTE = Palette(
         LabelClass(2, "sand", (255, 255, 0)),
     ),
 )
-
-
-# -- metrics --------------------------------------------------------------------------------------
-
-
-def test_confusion_counts_painted_by_found():
-    """Rows are what was painted, columns what was found."""
-    truth, found = np.uint8([[0, 0], [1, 2]]), np.uint8([[0, 1], [1, 1]])
-    assert confusion(truth, found, 3).tolist() == [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
-
-
-def test_figures_of_a_small_confusion():
-    """Accuracy 5/8; IoU 3/5, 2/5 and 0/1, worked out by hand; a label never painted has none."""
-    counts = np.array([[3, 1, 0, 0], [1, 2, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]])
-    assert pixel_accuracy(counts) == 5 / 8
-    assert class_iou(counts) == pytest.approx([3 / 5, 2 / 5, 0, np.nan], nan_ok=True)
-    assert mean_iou(counts) == pytest.approx((3 / 5 + 2 / 5 + 0) / 3)
-
-
-def test_a_rare_label_is_not_averaged():
-    """A few wrong pixels of a label that hardly occurs leave the mean alone."""
-    counts = np.array([[99_900, 50, 0], [0, 49_000, 0], [5, 0, 0]])
-    both = [99_900 / 99_955, 49_000 / 49_050]
-    assert mean_iou(counts) == pytest.approx(np.mean(both))
-    assert mean_iou(counts, rare=0) == pytest.approx(np.mean([*both, 0]))
-
-
-def test_diversity_weighs_layouts_alike():
-    """The mean over layouts of each layout's own mean."""
-    assert diversity([[0.2, 0.4], [0.6]]) == pytest.approx(0.45)
-
-
-def test_merging_the_landscape_leaves_twelve_labels():
-    """Seven labels count as another one; the rest count as themselves."""
-    table = merge_table(LANDSCAPE, MERGES["landscape"])
-    assert len(set(table.tolist())) == 12
-    assert table[LANDSCAPE.find("snow")] == LANDSCAPE.find("mountain")
-    assert table[LANDSCAPE.find("rock")] == LANDSCAPE.find("rock")
-
-
-@pytest.mark.parametrize("merges", [{"sea": "lava"}, {"sky": "sea", "sea": "sand"}])
-def test_a_merge_that_makes_no_sense_is_refused(merges):
-    """Unknown labels and chains are told, not guessed."""
-    with pytest.raises(InputError, match="lava|'sea' is merged"):
-        merge_table(PALETTE, merges)
 
 
 # -- the segmenter --------------------------------------------------------------------------------
@@ -112,6 +59,12 @@ def test_classes_of_one_label_add_their_probabilities():
     found = Segmenter(interpreter, membership)(np.full((6, 4, 3), 255, np.uint8), (6, 4))
     assert found.shape == (6, 4) and found.dtype == np.uint8 and (found == 1).all()
     assert interpreter.seen.shape == (1, 2, 2, 3) and (interpreter.seen == 1).all()
+
+
+def test_a_segmenter_tells_the_labels_that_its_classes_mean():
+    """Sand is no class of this network: it will never be found."""
+    membership = np.float32([[1, 0, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0]])
+    assert Segmenter(ScriptedInterpreter([0, 0, 0, 0]), membership).tells == {0, 1}
 
 
 def test_a_network_and_a_table_of_other_classes_are_refused():
@@ -259,6 +212,14 @@ def test_photos_alone_need_no_weights(data, tmp_path):
         (("--real", "--sheet", "2"), "--out"),
         (("--weights", "w", "--limit", "0"), "--limit"),
         (("--weights", "w", "--merge", "sea"), "LABEL=LABEL"),
+        (("--weights", "w", "--places", "p"), "--reference"),
+        (("--weights", "w", "--reference", "r"), "--places"),
+        (("--weights", "w", "--nearest", "3"), "--places"),
+        (("--weights", "w", "--labels-sheet"), "--out"),
+        (("--weights", "w", "--out", "o", "--labels-sheet"), "name the labels"),
+        (("--weights", "w", "--out", "o", "--labels-sheet", "lava"), "'lava'"),
+        (("--autoencoder-only",), "--weights"),
+        (("--weights", "w", "--threads", "0"), "--threads"),
     ],
 )
 def test_arguments_that_contradict_each_other(data, capsys, arguments, words):
@@ -279,3 +240,142 @@ def test_short_rows_stand_side_by_side():
     rows = folded(pictures, 2)
     assert [len(row) for row in rows] == [4, 4, 2]
     assert [int(one.flat[0]) for one in rows[1]] == [2, -2, 3, -3]
+
+
+# -- realism, sweeps, rare labels, the autoencoder ------------------------------------------------
+
+
+def metrics_of(out):
+    return json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def places(tmp_path):
+    """A tiny network under the Places network's names."""
+    save_file(places_tensors(), tmp_path / "places.safetensors")
+    return tmp_path / "places.safetensors"
+
+
+@pytest.fixture
+def reference(tmp_path):
+    """Six photos: the layouts' own colours, their mirror image, and four of noise."""
+    folder, rng = tmp_path / "reference", np.random.default_rng(0)
+    folder.mkdir()
+    labels = np.tril(np.ones((8, 8), np.uint8))
+    pictures = [PALETTE.colors[labels], PALETTE.colors[labels[::-1]]]
+    pictures += [rng.integers(0, 255, (8, 8, 3)).astype(np.uint8) for _ in range(4)]
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{i}.png")
+    return folder
+
+
+def test_distances_stand_beside_those_of_photos(data, places, reference, tmp_path, capsys):
+    """Pictures, photos, and the reference split in two: each with its figures and its count."""
+    out = tmp_path / "out"
+    options = ("--weights", "w", "--seeds", 2, "--real", "--out", out)
+    assert run(data, *options, "--places", places, "--reference", reference) == 0
+    metrics = metrics_of(out)
+    assert metrics["reference"] == {"folder": "reference", "photos": 6}
+    for kind, count in (("pictures", 4), ("photos", 2)):
+        assert metrics[kind]["count"] == count and metrics[kind]["fd_places"] > 0
+    split = metrics["reference_split"]
+    assert split["photos"] == 3 and {"kd_places", "kd_places_deviation"} <= split.keys()
+    assert "split" in capsys.readouterr().out
+    assert len(list(out.glob("places-*.npz"))) == 1
+
+
+def test_a_mirrored_copy_of_a_photo_is_found(data, places, reference, tmp_path, capsys):
+    """A model that returns a training photo's mirror image is at distance 0 from that photo."""
+
+    class Memory(PaintedEngine):
+        def sample(self, request, guidance_scale=None):
+            photo = np.asarray(Image.open(reference / "0.png"))
+            for seed in request.seeds:
+                yield Result(photo[:, ::-1], request.single(seed), 0.1, "memory")
+
+    out = tmp_path / "out"
+    options = ("--weights", "w", "--nearest", 1, "--out", out, "--cache", tmp_path / "cache")
+    networks = ("--places", places, "--reference", reference)
+    assert run(data, *options, *networks, engine=Memory()) == 0
+    found = metrics_of(out)["nearest"]
+    assert found["pairs"] == [
+        {"layout": "a", "photo": "0.png", "distance": pytest.approx(0, abs=1e-3)}
+    ]
+    assert found["nearer_share"] == 1 and found["photos"]["least"] > 0
+    assert np.array(Image.open(out / "nearest.png")).shape == (8 + 20 + 8 + 8, 8 + 2 * 16, 3)
+    assert "100% of the pictures are nearer" in capsys.readouterr().out
+
+
+class GuidedEngine(PaintedEngine):
+    """Paints sea as sea only under strong guidance."""
+
+    def sample(self, request, guidance_scale=None):
+        colors = PALETTE.colors if request.guidance_scale > 2 else PALETTE.colors[[0, 2, 2]]
+        for seed in request.seeds:
+            yield Result(colors[request.layout.labels], request.single(seed), 0.1, "guided")
+
+
+def test_a_sweep_measures_each_scale(data, tmp_path, capsys):
+    """A list in the file, a sheet each, and one table at the end."""
+    out = tmp_path / "out"
+    options = ("--weights", "w", "--guidance", "1.0,3", "--out", out, "--sheet", 1)
+    assert run(data, *options, engine=GuidedEngine()) == 0
+    runs = metrics_of(out)
+    assert [r["sampling"]["guidance_scale"] for r in runs] == [1, 3]
+    assert [r["pictures"]["pixel_accuracy"] for r in runs] == [0.5, 1]
+    assert (out / "sheet_1.png").exists() and (out / "sheet_3.png").exists()
+    table = capsys.readouterr().out.splitlines()[-3:]
+    assert [line.split()[:2] for line in table[1:]] == [["1", "0.500"], ["3", "1.000"]]
+
+
+def test_a_scale_that_is_no_number_is_refused(data, capsys):
+    """By argparse, with the value."""
+    with pytest.raises(SystemExit):
+        run(data, "--weights", "w", "--guidance", "1;2")
+    assert "'1;2' is no list of scales" in capsys.readouterr().err
+
+
+def test_rare_labels_are_painted_where_the_data_has_too_little(data, tmp_path):
+    """Sea is half of both layouts, so two more are painted; sand is in none: four are painted."""
+    out = tmp_path / "out"
+    options = ("--weights", "w", "--out", out, "--labels-sheet", "sea", "sand")
+    assert run(data, *options) == 0
+    labels = metrics_of(out)["labels"]
+    assert {name: entry["painted"] for name, entry in labels.items()} == {"sea": 2, "sand": 4}
+    assert labels["sea"]["iou"] == 0 and 0 < labels["sand"]["iou"] < 1
+    assert labels["sand"]["counts_as"] == "sand"
+    rows = np.array(Image.open(out / "labels.png"))
+    assert rows.shape == (8 + 2 * (20 + 8 + 8), 8 + 8 * 16, 3)
+
+
+def test_the_segmenter_is_one_way_of_measuring(data, tmp_path):
+    """Diversity alone needs none; nothing at all is refused."""
+    arguments = [str(a) for a in ("--data", data, "--weights", "w", "--threads", 1)]
+    assert main(arguments, open_engine=lambda path: PaintedEngine()) == 2
+
+
+def test_an_autoencoder_is_measured_alone(photos, make_checkpoint, tmp_path, capsys):
+    """PSNR, grid and time of a tiny one, agreement beside that of the photos, and a sheet."""
+    found = np.zeros((24, 32), np.uint8)
+    weights, out = make_checkpoint(latent=True), tmp_path / "out"
+    options = ("--autoencoder-only", "--weights", weights, "--data", photos, "--limit", 3)
+    networks = ("--segmenter", "n", "--segmenter-classes", "c", "--real", "--threads", 1)
+    arguments = [str(a) for a in (*options, *networks, "--out", out, "--sheet", 2)]
+    assert main(arguments, open_segmenter=lambda *files: lambda image, size: found) == 0
+    metrics = metrics_of(out)
+    rebuilt = metrics["reconstructions"]
+    assert metrics["weights"] == "tiny" and rebuilt["count"] == 3 and 0 < rebuilt["psnr"] < 30
+    assert rebuilt["pixel_accuracy"] == metrics["photos"]["pixel_accuracy"]
+    assert np.array(Image.open(out / "sheet.png")).shape[1] == 8 + 6 * 40
+    printed = capsys.readouterr().out
+    assert "rebuilt" in printed and "ms for 256x256" in printed
+
+
+def test_a_photo_that_the_autoencoder_cannot_halve_is_named(data, make_checkpoint, capsys):
+    """Sides are multiples of 8."""
+    odd = np.zeros((12, 8), np.uint8)
+    Image.fromarray(odd).save(data / "labels" / "a.png")
+    Image.fromarray(PALETTE.colors[odd]).save(data / "images" / "a.png")
+    weights = make_checkpoint(latent=True)
+    assert main([str(a) for a in ("--autoencoder-only", "--weights", weights, "--data", data)]) == 2
+    assert "is 8x12" in capsys.readouterr().err
