@@ -199,7 +199,8 @@ def _scales(text: str) -> tuple[float, ...]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m core.evaluate",
-        description="Measure the pictures of a model: agreement with layouts, diversity, realism.",
+        description="Measure the pictures of a model: agreement with layouts, diversity, realism. "
+        "Several scales, as in --guidance 1,1.5,2, are measured one after the other.",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with images/ and labels/")
