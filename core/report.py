@@ -161,7 +161,7 @@ def autoencoder_report(figures: dict) -> str:
 
 
 def _line(title: str, share: str, values: Sequence[str]) -> str:
-    return f"{title:<18}{share:>7}" + "".join(f"{value:>{WIDTH}}" for value in values)
+    return (f"{title:<18}{share:>7}" + "".join(f"{value:>{WIDTH}}" for value in values)).rstrip()
 
 
 def _number(value: float | None, decimals: int) -> str:
