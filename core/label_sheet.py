@@ -133,5 +133,6 @@ def _side_by_side(row: LabelRow, palette: Palette) -> Iterator[np.ndarray]:
 def _captions(row: LabelRow, palette: Palette) -> Iterator[str]:
     first_painted = len(row.layouts) - row.painted
     for index in range(len(row.layouts)):
-        yield palette[row.label].name
-        yield "" if index < first_painted else "painted"
+        name = palette[row.label].name
+        yield name if index < first_painted else f"{name}, painted"
+        yield ""
