@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app import actions
 
-COLUMNS = (
+COLUMNS = 3
+HEAD = 2  # what a heading takes, in rows
+Section = tuple[str, list[tuple[str, str]]]
+SECTIONS = (
     ("Tools", actions.TOOLS),
     ("Labels and brush", actions.LABELS),
     ("Picture and view", actions.PICTURE + actions.VIEW),
@@ -25,14 +28,33 @@ class KeySheet(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Keys")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(24, 20, 24, 20)
-        grid.setHorizontalSpacing(40)
-        grid.setVerticalSpacing(20)
-        for index, (title, wishes) in enumerate(COLUMNS):
-            rows = [(keys[w.name], w.text.rstrip("…")) for w in wishes if keys[w.name]]
-            grid.addLayout(_section(title, rows), index // 2, index % 2)
-        grid.addLayout(_section("On the canvas", list(actions.BY_POINTER)), 2, 0, 1, 2)
+        sections = [
+            (title, [(keys[w.name], w.text.rstrip("…")) for w in wishes if keys[w.name]])
+            for title, wishes in SECTIONS
+        ]
+        sections.append(("On the canvas", list(actions.BY_POINTER)))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(24, 20, 24, 20)
+        row.setSpacing(40)
+        for column in _columns(sections):
+            layout = QVBoxLayout()
+            layout.setSpacing(20)
+            for title, rows in column:
+                layout.addLayout(_section(title, rows))
+            layout.addStretch(1)
+            row.addLayout(layout)
+
+
+def _columns(sections: list[Section]) -> list[list[Section]]:
+    """The sections in order, in `COLUMNS` columns of about the same height."""
+    total = sum(len(rows) + HEAD for _, rows in sections)
+    columns: list[list[Section]] = [[] for _ in range(COLUMNS)]
+    above = 0
+    for title, rows in sections:
+        middle = above + (len(rows) + HEAD) / 2
+        columns[min(COLUMNS - 1, int(COLUMNS * middle / total))].append((title, rows))
+        above += len(rows) + HEAD
+    return columns
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> QGridLayout:

@@ -132,7 +132,6 @@ def session(application: QApplication, theme: str, folder: Path) -> None:
     shoot_dialog(window, "shortcuts", path("shortcuts"))
     shoot_dialog(window, "keys", path("keys"))
     window.filing.open_path(Path("holiday.png"))
-    window.error_bar.details_button.click()
     shoot(window, path("error"))
     window.undo_stack.setClean()
     window.close()

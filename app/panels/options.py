@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.icons import set_icon
 from app.pen import MAX_DIAMETER, SHAPES, Pen
+from app.tips import set_tip
 from app.tools import BRUSHES, PAINTERS
 
 TICKS = 100  # positions of the size slider: the square root of the size, for fine small brushes
@@ -55,7 +56,7 @@ class OptionsBar(QToolBar):
         self.addActions(view_actions)
 
     def _build_brush(self) -> list[QWidget]:
-        self.size_slider = _slider(150, "Brush size ([ and ], or Ctrl+wheel)")
+        self.size_slider = _slider(150, "Brush size ({smaller} and {larger}, or Ctrl+wheel)")
         self.size_slider.valueChanged.connect(lambda tick: self.resized.emit(_diameter(tick)))
         self.size_box = QSpinBox(minimum=1, maximum=MAX_DIAMETER, suffix=" px")
         self.size_box.setToolTip("Diameter of the brush in pixels of the map")
@@ -75,7 +76,9 @@ class OptionsBar(QToolBar):
         return [_label("Size"), self.size_slider, self.size_box, *shapes, self.by_pressure]
 
     def _build_blend(self) -> list[QWidget]:
-        self.blend = _slider(130, "What the canvas shows, from the picture to the layout (Tab)")
+        self.blend = _slider(
+            130, "What the canvas shows, from the picture to the layout ({toggle_layout})"
+        )
         self.blend.valueChanged.connect(lambda tick: self.blended.emit(tick / TICKS))
         return [_label("Picture"), self.blend, _label("Layout")]
 
@@ -107,7 +110,7 @@ def _slider(width: int, tip: str) -> QSlider:
     slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=TICKS)
     slider.setFixedWidth(width)
     slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    slider.setToolTip(tip)
+    set_tip(slider, tip)
     slider.setAccessibleName(tip.split(" (")[0])
     return slider
 

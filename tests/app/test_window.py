@@ -211,6 +211,7 @@ def test_f1_shows_the_keys(window, qtbot):
     sheet = window.findChild(KeySheet)
     texts = {label.text() for label in sheet.findChildren(QLabel)}
     assert {"Brush", "Eraser", "Fill", "Ctrl+wheel"} <= texts
+    assert sheet.width() < 1280 and sheet.height() < 720
     sheet.close()
 
 
