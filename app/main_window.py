@@ -102,9 +102,9 @@ class MainWindow(QMainWindow):
             "smaller": lambda: self.pen.grow(-1),
             "larger": lambda: self.pen.grow(1),
             "generate": self.studio.generate,
-            "cancel": self.studio.cancel,
+            "cancel": self._cancel,
             "variations": lambda: self.desk.begin(),
-            "cancel_all": self._cancel_all,
+            "cancel_all": self._cancel,
             "fit": lambda: self.canvas.fit(),
             "actual_size": lambda: self.canvas.actual_size(),
             "zoom_in": lambda: self.canvas.zoom(2**0.5),
@@ -252,7 +252,8 @@ class MainWindow(QMainWindow):
         self.palette_panel.swap_wanted.connect(self.pen.swap)
         self.palette_panel.left.connect(self.canvas.setFocus)
         self.generate_panel.generate_wanted.connect(self.studio.generate)
-        self.generate_panel.cancel_wanted.connect(self.studio.cancel)
+        self.generate_panel.cancel_wanted.connect(self._cancel)
+        self.desk.variations.left.connect(self._on_choice_left)
         self.generate_panel.edited.connect(self.studio.change_settings)
         self.studio.settings_changed.connect(self.generate_panel.show_settings)
         self.studio.status_changed.connect(self._show_status)
@@ -325,10 +326,11 @@ class MainWindow(QMainWindow):
     def _show_status(self, status: Status) -> None:
         self.chip.show_status(status.state, status.text)
         self.generate_panel.show_progress(status.step, status.steps, _progress_text(status))
-        self.generate_panel.show_abilities(status.can_generate, status.can_cancel)
+        can_cancel = status.can_cancel or self.desk.variations.open
+        self.generate_panel.show_abilities(status.can_generate, can_cancel)
         self.acts["generate"].setEnabled(status.can_generate)
         self.acts["variations"].setEnabled(status.can_generate)
-        self.acts["cancel"].setEnabled(status.can_cancel)
+        self.acts["cancel"].setEnabled(can_cancel)
         self.acts["save_picture"].setEnabled(self.studio.result is not None)
         if self.studio.model is not None:
             model = self.studio.model
@@ -346,9 +348,13 @@ class MainWindow(QMainWindow):
         else:
             self.error_bar.hide()
 
-    def _cancel_all(self) -> None:
+    def _cancel(self) -> None:
+        """Stop what runs, and leave the variations with nothing changed."""
         self.desk.variations.leave()
         self.studio.cancel()
+
+    def _on_choice_left(self) -> None:
+        self._show_status(self.studio.status())
 
     def _on_painting(self, painting: bool) -> None:
         self._show_undo()

@@ -219,11 +219,19 @@ def test_a_failure_keeps_what_has_come(drawn, engine, qtbot):
     assert drawn.studio.result.request.seed == 7 and drawn.studio.result.request.scales == (1.0,)
 
 
-def test_cancel_all_leaves(drawn, qtbot):
-    """Ctrl+Shift+X stops whatever runs and leaves the grid."""
+@pytest.mark.parametrize(
+    ("key", "modifiers"),
+    [(Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_X, CTRL_SHIFT)],
+)
+def test_cancel_leaves(drawn, qtbot, key, modifiers):
+    """Esc and Ctrl+Shift+X leave the grid from the canvas too, also when nothing runs any more."""
     vary(drawn, qtbot)
-    qtbot.keyClick(drawn.canvas, Qt.Key.Key_X, CTRL_SHIFT)
-    assert not drawn.desk.variations.open
+    until(qtbot, lambda: drawn.studio.status().state == "idle")
+    drawn.activateWindow()
+    drawn.canvas.setFocus()
+    qtbot.keyClick(drawn.canvas, key, modifiers)
+    assert not drawn.desk.variations.open and shown(drawn) == 255
+    assert not drawn.acts["cancel"].isEnabled()
 
 
 def test_hovering_walks(drawn, qtbot):
