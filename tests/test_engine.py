@@ -51,6 +51,14 @@ def test_a_sample_tells_its_story_in_order(engine, layout):
     assert events[2].images[0].shape == (64, 64, 3)
 
 
+def test_seeds_of_a_request_share_the_embedding(engine, layout, monkeypatch):
+    """Eight seeds with guidance: the layout is embedded once, and the null layout once."""
+    calls, embed = [], engine.unet.embed_layout
+    monkeypatch.setattr(engine.unet, "embed_layout", lambda *a: calls.append(1) or embed(*a))
+    assert len(results(engine, SampleRequest(layout, steps=2, count=8))) == 8
+    assert len(calls) == 2
+
+
 @pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpmpp_2m"])
 def test_a_picture_depends_on_its_seed_and_not_on_its_batch(engine, layout, sampler):
     """The picture of seed 5 is the same alone and as the third of a batch, bit for bit."""
