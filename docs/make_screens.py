@@ -2,8 +2,8 @@
 
     QT_QPA_PLATFORM=offscreen python -m docs.make_screens [folder]
 
-Half a minute on two cores. Look at every one of them: at 1280 × 720 nothing may be cut off, in
-either theme. QT_SCALE_FACTOR=2 makes them as a dense screen shows them.
+A minute or two on two cores that have nothing else to do. Look at every one of them: at 1280 × 720
+nothing may be cut off, in either theme. QT_SCALE_FACTOR=2 makes them as a dense screen shows them.
 """
 
 from __future__ import annotations
