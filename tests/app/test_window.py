@@ -162,6 +162,19 @@ def test_letters_belong_to_the_text_field(window, qtbot):
     assert window.palette_panel.search.text() == "fieb[]-="
 
 
+@pytest.mark.parametrize("field", ["seed", "steps", "size_box", "scales"])
+def test_letters_belong_to_every_field(window, qtbot, field):
+    """Numbers are typed into fields, too: their letters and digits are no commands there."""
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
+    panels = (window.generate_panel, window.options, window.desk.panel)
+    widget = next(getattr(panel, field) for panel in panels if hasattr(panel, field))
+    window.desk.place.setCurrentWidget(window.desk.panel)  # where the scales are
+    widget.setFocus()
+    qtbot.keyClicks(widget, "fx5")
+    assert window.pen.tool == "brush" and window.pen.label == window.scene.palette.find("tree")
+
+
 def test_search_finds_synonyms(window, qtbot):
     """Typing "ocean" and Return takes sea and gives the keys back to the canvas."""
     qtbot.keyClicks(window.palette_panel.search, "ocean")
