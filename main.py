@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,11 @@ def open_engine(path: Path) -> Engine:
         )
     from core.engine import Engine as TorchEngine
 
-    return TorchEngine.open(path)
+    engine = TorchEngine.open(path)
+    # torch leaves 170,000 objects behind. Frozen, they are not looked through again by every full
+    # garbage collection, which would hold the window up for a tenth of a second each time.
+    gc.freeze()
+    return engine
 
 
 def main(arguments: list[str] | None = None) -> int:

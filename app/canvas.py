@@ -73,6 +73,7 @@ class Canvas(QWidget):
         self._overlay_drawn = QRect()
         self._opacity_before_toggle = 1.0
         self._configure()
+        undo_stack.cleared.connect(self.fit)
         self._show_scene()
 
     def _configure(self) -> None:

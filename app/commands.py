@@ -10,6 +10,7 @@ Whatever changes the scene so that it can be taken back pushes one of these:
 from __future__ import annotations
 
 import numpy as np
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from app.patch import Patch
@@ -112,7 +113,10 @@ class UndoStack(QUndoStack):
     """The steps of the scene: `UNDO_LIMIT` of them, in `TOTAL_BYTES` of memory.
 
     When that is not enough the oldest steps are given up; the newest is always kept.
+    cleared: all steps were forgotten, for another document.
     """
+
+    cleared = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,6 +138,11 @@ class UndoStack(QUndoStack):
         super().undo()
         while self.index() > 0 and self.command(self.index() - 1).isObsolete():
             super().undo()
+
+    def clear(self) -> None:
+        """Forget all steps: another document begins."""
+        super().clear()
+        self.cleared.emit()
 
     def _save_memory(self) -> None:
         kept = 0

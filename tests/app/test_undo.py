@@ -106,6 +106,15 @@ def test_the_view_stays_with_a_map_of_the_same_size(closed_window):
     assert closed_window.canvas.view != view
 
 
+def test_another_document_is_shown_whole(closed_window):
+    """Opening or beginning another scene of the same size shows all of it."""
+    view = closed_window.canvas.view
+    hand.wheel(closed_window.canvas, (10, 10), 5)
+    closed_window.undo_stack.setClean()
+    closed_window.filing.new()
+    assert closed_window.canvas.view == view
+
+
 def test_memory_is_bounded(scene, stack, monkeypatch):
     """Old steps are compressed, then given up; what is left comes back exactly."""
     monkeypatch.setattr(commands, "PLAIN_BYTES", 1_000_000)
