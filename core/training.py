@@ -125,7 +125,7 @@ class TrainRun:
         header, tensors = read_state(path)
         expected = json.loads(json.dumps(about))
         for key in expected:
-            if header["about"].get(key) != expected[key]:
+            if not _agrees(header["about"].get(key), expected[key]):
                 raise TrainingError(
                     f"{path} was trained with {key} {_short(header['about'].get(key))}, not "
                     f"{_short(expected[key])}. Resume with the run's own settings, or start in "
@@ -175,6 +175,14 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             return header, {k: file.get_tensor(k) for k in file.keys()}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{path} is no complete training state: {error}.") from error
+
+
+def _agrees(stored: Any, expected: Any) -> bool:
+    """Whether a run is the one expected; what an older state does not know of must be off."""
+    if not (isinstance(stored, dict) and isinstance(expected, dict)):
+        return stored == expected
+    known = all(_agrees(stored[k], v) if k in stored else not v for k, v in expected.items())
+    return known and stored.keys() <= expected.keys()
 
 
 def _short(value: Any) -> str:

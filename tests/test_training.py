@@ -207,3 +207,14 @@ def test_rare_labels_can_weigh_more():
     torch.testing.assert_close(
         one.pixel_weights(diffusion_inputs(batch, one.num_labels)[1]), expected
     )
+
+
+def test_a_state_from_before_a_field_existed_goes_on_where_the_field_is_off(tmp_path):
+    """A newer program resumes an older run, unless the new thing is asked for."""
+    path = tmp_path / "state.safetensors"
+    run = run_of()
+    run.save(path, {"spec": {"width": 8}})
+    run_of().load(path, {"spec": {"width": 8, "wings": False}})
+    for other in ({"width": 8, "wings": True}, {"width": 9}, {}):
+        with pytest.raises(TrainingError, match="was trained with spec"):
+            run_of().load(path, {"spec": other})
