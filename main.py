@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     except PaletteError as error:
         print(error, file=sys.stderr)
         return 2
-    return run(sys.argv[:1], partial(open_engine, options.weights), palette, options.layout)
+    model = partial(open_engine, options.weights)
+    return run(sys.argv[:1], model, palette, options.layout, open_weights=open_engine)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ FILE = (
     Wish("save", "Save label map", ("Ctrl+S",)),
     Wish("save_as", "Save label map as…", ("Ctrl+Shift+S",)),
     Wish("save_picture", "Save picture…", ("Ctrl+E",), "save"),
+    Wish("import", "Import…", ("Ctrl+I",)),
+    Wish("export", "Export…", ("Ctrl+Alt+E",)),
+    Wish("photo", "Photo to trace…", ("Ctrl+R",)),
     Wish("quit", "Quit", ("Ctrl+Q",)),
 )
 EDIT = (
@@ -70,6 +73,8 @@ VIEW = (
     Wish("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+=")),
     Wish("zoom_out", "Zoom out", ("Ctrl+-",)),
     Wish("toggle_layout", "Layout or picture", ("Tab",)),
+    Wish("photo_under", "Photo under the map", ("Ctrl+Shift+R",)),
+    Wish("photo_away", "Put the photo away"),
 )
 HELP = (Wish("keys", "Keys", ("F1",)), Wish("start_page", "Start page"))
 

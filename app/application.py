@@ -69,10 +69,12 @@ def run(
     open_engine: Callable[[], Engine],
     palette: Palette,
     layout: Path | None = None,
+    open_weights: Callable[[Path], Engine] | None = None,
 ) -> int:
-    """Open the window and stay until it is closed."""
+    """Open the window and stay until it is closed. open_weights: opens another model's file."""
     application = build_application(arguments)
     window = build_window(application, open_engine, palette, layout)
+    window.exchange.open_weights = open_weights
     window.show()
     window.studio.start()
     if layout is None:

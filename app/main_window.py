@@ -20,6 +20,8 @@ from app import actions
 from app.actions import Wish, build_action
 from app.canvas import Canvas
 from app.commands import UndoStack
+from app.drop import DropArea
+from app.exchange import Exchange
 from app.filing import Filing
 from app.icons import retint
 from app.key_sheet import KeySheet
@@ -29,9 +31,10 @@ from app.panels.error_bar import ErrorBar
 from app.panels.generate import GeneratePanel
 from app.panels.options import OptionsBar
 from app.panels.palette import PalettePanel
-from app.panels.result import ResultPanel
+from app.panels.result import PictureView, ResultPanel
 from app.panels.tools import ToolStrip
 from app.pen import Pen
+from app.photo_desk import PhotoDesk
 from app.scene import Scene
 from app.scene_file import SceneFile
 from app.settings import THEMES, Store
@@ -72,6 +75,7 @@ class MainWindow(QMainWindow):
         self.store, self.theme = store, theme
         self.filing = Filing(self, scene_file, studio)
         self.map_work = MapWork(self, scene, pen, undo_stack)
+        self.exchange = Exchange(self, scene, undo_stack, studio, self.filing, scene_file)
         self._build_actions()
         self._build_widgets()
         self._build_docks()
@@ -118,6 +122,11 @@ class MainWindow(QMainWindow):
             "save": self.filing.save,
             "save_as": self.filing.save_as,
             "save_picture": self.filing.save_picture,
+            "import": self.exchange.ask_import,
+            "export": self.exchange.ask_export,
+            "photo": self.exchange.ask_photo,
+            "photo_under": lambda: self.photo.toggle(),
+            "photo_away": self.exchange.reference.remove,
         }
         self.acts = {wish.name: self._build_action(wish, slots) for wish in all_wishes()}
         self.shortcuts = Shortcuts(all_wishes(), self.store)
@@ -126,6 +135,7 @@ class MainWindow(QMainWindow):
         self.acts["preserve"].setCheckable(True)
         set_tip(self.acts["preserve"], PRESERVE_TIP)
         group = QActionGroup(self)
+        self.acts["photo_under"].setCheckable(True)
         for wish in actions.TOOLS:
             self.acts[wish.name].setCheckable(True)
             group.addAction(self.acts[wish.name])
@@ -178,6 +188,8 @@ class MainWindow(QMainWindow):
             ("Generate", self.generate_panel),
         )
         self.docks = [self._build_dock(title, panel) for title, panel in panels]
+        self.photo_dock = self._build_dock("Photo", PictureView())
+        self.photo = PhotoDesk(self.exchange.reference, self.canvas, self.photo_dock, self.acts)
 
     def _build_dock(self, title: str, panel: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self, objectName=title.lower())
@@ -190,12 +202,14 @@ class MainWindow(QMainWindow):
         self.addDockWidget(LEFT, palette)
         self.addDockWidget(RIGHT, result)
         self.addDockWidget(RIGHT, generate)
+        self.addDockWidget(RIGHT, self.photo_dock)
+        self.photo_dock.hide()
         self.resizeDocks([palette, result], [184, 410], Qt.Orientation.Horizontal)
         self.resizeDocks([result, generate], [440, 200], Qt.Orientation.Vertical)
 
     def _build_menus(self) -> None:
         bar = self.menuBar()
-        _fill_menu(bar.addMenu("&File"), self._acts(actions.FILE), breaks=(2, 4, 5))
+        _fill_menu(bar.addMenu("&File"), self._acts(actions.FILE), breaks=(2, 4, 5, 8))
         edit = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.SETUP)
         _fill_menu(bar.addMenu("&Edit"), edit, breaks=(2, 5, 10, 12))
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
@@ -203,7 +217,7 @@ class MainWindow(QMainWindow):
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
-        view.addActions([dock.toggleViewAction() for dock in self.docks])
+        view.addActions([dock.toggleViewAction() for dock in [*self.docks, self.photo_dock]])
         view.addAction("Reset layout").triggered.connect(self.reset_layout)
         view.addSeparator()
         self._build_theme_menu(view.addMenu("Theme"))
@@ -257,11 +271,14 @@ class MainWindow(QMainWindow):
         self.generate_panel.edited.connect(self.studio.change_settings)
         self.studio.settings_changed.connect(self.generate_panel.show_settings)
         self.studio.status_changed.connect(self._show_status)
-        self.studio.picture_changed.connect(self.canvas.show_picture)
+        self.studio.picture_changed.connect(self.exchange.reference.show_result)
         self.studio.picture_changed.connect(self.result_panel.show_picture)
         self.studio.failed.connect(self.show_failure)
         self.filing.done.connect(self._on_file)
         self.filing.failed.connect(self.show_failure)
+        self.exchange.done.connect(self._on_file)
+        self.exchange.failed.connect(self.show_failure)
+        DropArea(self, self.exchange.take)
         for box in self.findChildren(QSpinBox):
             box.lineEdit().setTextMargins(4, 0, 0, 0)  # a style sheet does not reach this one
             box.lineEdit().returnPressed.connect(self.canvas.setFocus)  # who has the keys again

@@ -203,6 +203,13 @@ class Studio(QObject):
         self._show_result()
         self.review()
 
+    def open_model(self, open_engine: Callable[[], Engine]) -> None:
+        """Open another model in place of the present one, which stays if that fails."""
+        self.cancel()
+        self._phase = "loading"
+        self._ticket = self._worker.submit(lambda: self._opening(open_engine))
+        self._tell()
+
     def stop(self) -> None:
         """Cancel everything and end the thread; returns when it is over."""
         self._ticket = 0
@@ -245,6 +252,11 @@ class Studio(QObject):
             with closing(self._engine.sample(request)) as events:
                 for event in events:
                     yield Varied(number, event)
+
+    def _opening(self, open_engine: Callable[[], Engine]) -> Iterator[Any]:
+        """Open another engine. Runs in the worker thread."""
+        self._engine = open_engine()
+        yield Opened(self._engine.info)
 
     def _guidance_now(self) -> float:
         """Called in the worker thread: reading one attribute of a frozen object needs no lock."""

@@ -263,7 +263,9 @@ def nearest_colors(rgb: np.ndarray, palette: Palette) -> tuple[np.ndarray, np.nd
     best, distance = np.zeros(len(rgb), np.int16), np.zeros(len(rgb), np.float32)
     for start in range(0, len(rgb), STRIP):
         part = slice(start, start + STRIP)
-        apart = ((rgb[part, None].astype(np.float32) - colors) ** 2).sum(axis=2)
+        given = rgb[part].astype(np.float32)
+        # |a - b|² = |a|² - 2ab + |b|²: whole numbers below 2^24, so float32 is exact.
+        apart = (given**2).sum(axis=1)[:, None] - 2 * given @ colors.T + (colors**2).sum(axis=1)
         best[part], distance[part] = ids[apart.argmin(axis=1)], np.sqrt(apart.min(axis=1))
     return best, distance
 

@@ -19,7 +19,7 @@ from core.labelmap import MAX_FLAT_COLORS, TAG, open_image
 from core.palette import Palette, bundled_palettes
 
 CLOSE = 12.0  # RGB distance as far as a good JPEG moves a flat colour
-TRIALS = 1 << 14  # colours that are looked at to tell a photo from a blurred map
+TRIALS = 1 << 12  # colours that are looked at to tell a photo from a blurred map
 NAMED = "The name of the file says so, too."
 MARKED = "255 stands for unlabeled there."
 NEVER = "Some of its labels never occur in the dataset, which speaks against it."
@@ -69,6 +69,8 @@ def recognise(image: Image.Image, palette: Palette, name: str = "") -> list[Gues
     """
     codes = Codes.of(image)
     palettes = _palettes(palette)
+    if codes.colored and codes.values is None and _is_photo(codes, palettes):
+        return []
     guesses = [
         guess
         for encoding in ENCODINGS.values()
@@ -76,9 +78,7 @@ def recognise(image: Image.Image, palette: Palette, name: str = "") -> list[Gues
         if _applies(encoding, candidate, codes, image.info.get(TAG))
         and (guess := _guess(encoding, candidate, codes, name)).unplaced < 0.95
     ]
-    if not codes.colored or codes.values is not None or not _is_photo(codes, palettes):
-        return _with_rivals(sorted(guesses, key=lambda guess: _rank(guess, palette)))
-    return []
+    return _with_rivals(sorted(guesses, key=lambda guess: _rank(guess, palette)))
 
 
 def recognise_file(path: str | Path, palette: Palette) -> list[Guess]:

@@ -1,0 +1,223 @@
+"""The import of a label image: what it was recognised as and why, before it takes the scene."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QSizePolicy,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.imaging import picture_image
+from app.swatch import swatch_icon
+from core.labelmap import nearest_resize
+from core.palette import Palette
+from core.recognition import Guess
+
+MIN_SIDE, MAX_SIDE = 16, 4096  # pixels of a scene
+PREVIEW = 512  # pixels, the longer side: more would not show
+
+
+class MapView(QWidget):
+    """A label map in its colours, whole, every pixel hard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._image = None
+        self.setMinimumSize(300, 260)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName("Label map")
+
+    def show_map(self, labels: np.ndarray, palette: Palette) -> None:
+        """labels: uint8 `[H, W]`, ids of `palette`."""
+        stride = -(-max(labels.shape) // PREVIEW)
+        self._image = picture_image(palette.colors[labels[::stride, ::stride]])
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self.palette().color(QPalette.ColorRole.Dark))
+        if self._image is not None:
+            size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            place = QRectF(0, 0, size.width(), size.height())
+            place.moveCenter(QRectF(self.rect()).center())
+            painter.drawImage(place, self._image)
+
+
+class ImportDialog(QDialog):
+    """Shows the likeliest reading first; the user may choose another one, and the size.
+
+    `as_photo` is True if the user says that it is a photo to trace, not a map.
+    """
+
+    def __init__(self, name: str, guesses: list[Guess], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"Import {name}")
+        self.as_photo = False
+        self._guesses = guesses
+        self._build()
+        self.readings.currentIndexChanged.connect(self._show_guess)
+        self.width_box.valueChanged.connect(self._keep_height)
+        self.height_box.valueChanged.connect(self._keep_width)
+        self._show_guess()
+        self._show_size()
+        self.resize(780, 480)
+
+    @property
+    def guess(self) -> Guess:
+        """The reading that was chosen."""
+        return self._guesses[self.readings.currentIndex()]
+
+    def chosen(self) -> np.ndarray:
+        """The label map to import, uint8 `[H, W]`, in the size that was chosen."""
+        size = self.height_box.value(), self.width_box.value()
+        labels = self.guess.labels
+        return labels if labels.shape == size else nearest_resize(labels, size)
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.view = MapView()
+        self.readings = QComboBox(toolTip="What the values or colours of the file mean")
+        self.readings.setAccessibleName("Read as")
+        self.readings.addItems([guess.title for guess in self._guesses])
+        self.readings.setMinimumContentsLength(28)
+        self.why = QLabel(wordWrap=True)
+        self.unplaced = QLabel(wordWrap=True, objectName="heading")
+        self.table = self._build_table()
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("&Read as", self.readings)
+        side = QVBoxLayout()
+        side.setSpacing(10)
+        side.addLayout(form)
+        side.addWidget(self.why)
+        side.addWidget(self.table, 1)
+        side.addWidget(self.unplaced)
+        side.addLayout(self._build_size())
+        columns = QHBoxLayout()
+        columns.setSpacing(16)
+        columns.addWidget(self.view, 3)
+        columns.addLayout(side, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 12)
+        layout.setSpacing(12)
+        layout.addLayout(columns, 1)
+        layout.addWidget(self._build_buttons())
+
+    def _build_table(self) -> QTableWidget:
+        table = QTableWidget(0, 2)
+        table.setAccessibleName("Labels found")
+        table.setToolTip("The labels that were found, and their share of the map")
+        table.setHorizontalHeaderLabels(["Label", "Share"])
+        table.verticalHeader().hide()
+        table.setShowGrid(False)
+        table.setTabKeyNavigation(False)
+        table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        return table
+
+    def _build_size(self) -> QHBoxLayout:
+        self.width_box, self.height_box = (
+            QSpinBox(minimum=MIN_SIDE, maximum=MAX_SIDE, suffix=" px", keyboardTracking=False)
+            for _ in range(2)
+        )
+        for box, name in ((self.width_box, "Width"), (self.height_box, "Height")):
+            box.setAccessibleName(name)
+            box.setToolTip(f"{name} of the scene; labels are never blended")
+            box.lineEdit().setTextMargins(4, 0, 0, 0)
+        self.keep = QCheckBox("Keep proportions", checked=True)
+        self.keep.setToolTip("Width and height change together")
+        row = QHBoxLayout()
+        label = QLabel("&Size")
+        label.setBuddy(self.width_box)
+        for widget in (label, self.width_box, QLabel("×"), self.height_box, self.keep):
+            row.addWidget(widget)
+        row.addStretch(1)
+        return row
+
+    def _build_buttons(self) -> QDialogButtonBox:
+        buttons = QDialogButtonBox()
+        take = buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
+        take.setToolTip("Replace the scene by this map; undo brings the old one back (Enter)")
+        take.setObjectName("primary")
+        take.setDefault(True)
+        photo = buttons.addButton("It is a photo…", QDialogButtonBox.ButtonRole.ActionRole)
+        photo.setToolTip("Use it to trace from instead")
+        cancel = buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
+        cancel.setToolTip("Leave the scene as it is (Esc)")
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        photo.clicked.connect(self._say_photo)
+        return buttons
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def _show_guess(self) -> None:
+        guess = self.guess
+        self.view.show_map(guess.labels, guess.palette)
+        self.why.setText(guess.why)
+        self.table.setRowCount(0)
+        for label, count in guess.counts.items():
+            self._add_row(guess, label, count / guess.labels.size)
+        erased = guess.palette[guess.palette.erase_id].name
+        self.unplaced.setText(
+            f"{guess.unplaced:.1%} has no label here and becomes {erased!r}."
+            if guess.unplaced
+            else "Every pixel has a label."
+        )
+
+    def _add_row(self, guess: Guess, label: int, share: float) -> None:
+        row = self.table.rowCount()
+        self.table.insertRow(row)
+        found = guess.palette[label]
+        name = QTableWidgetItem(swatch_icon(found.color, 14), found.name)
+        number = QTableWidgetItem(f"{share:.1%}" if share >= 0.0005 else "< 0.1%")
+        number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.table.setItem(row, 0, name)
+        self.table.setItem(row, 1, number)
+
+    # -- size -------------------------------------------------------------------------------------
+
+    def _show_size(self) -> None:
+        """The map's own size, as far as a scene may have it."""
+        height, width = self.guess.labels.shape
+        scale = min(1.0, MAX_SIDE / max(height, width))
+        self._set(self.width_box, round(width * scale))
+        self._set(self.height_box, round(height * scale))
+
+    def _keep_height(self, width: int) -> None:
+        if self.keep.isChecked():
+            height, full = self.guess.labels.shape
+            self._set(self.height_box, round(width * height / full))
+
+    def _keep_width(self, height: int) -> None:
+        if self.keep.isChecked():
+            full, width = self.guess.labels.shape
+            self._set(self.width_box, round(height * width / full))
+
+    def _set(self, box: QSpinBox, value: int) -> None:
+        box.blockSignals(True)
+        box.setValue(value)
+        box.blockSignals(False)
+
+    def _say_photo(self) -> None:
+        self.as_photo = True
+        self.reject()

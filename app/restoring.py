@@ -1,0 +1,58 @@
+"""A picture's recipe back into settings and a request; a recipe may come from anywhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from app.settings import GenerateSettings
+from core.request import Layout, RequestError, SampleRequest
+
+
+def settings_of(recipe: dict, present: GenerateSettings) -> GenerateSettings:
+    """The settings that make the picture again; what the recipe does not say stays as it is.
+
+    The seed is locked, or Generate would draw another one. Of a guidance scale that moved during
+    the sample the last value is taken.
+    """
+    scale = recipe.get("guidance_scale")
+    if isinstance(scale, list | tuple):
+        scale = scale[-1] if scale else None
+    found = {
+        "steps": _steps(recipe.get("steps")),
+        "sampler": recipe.get("sampler"),
+        "guidance_scale": float(scale) if _is_number(scale) else None,
+        "seed": recipe.get("seed") if type(recipe.get("seed")) is int else None,
+    }
+    given = {name: value for name, value in found.items() if value is not None}
+    locked = present.seed_locked or "seed" in given
+    return replace(present, **given, seed_locked=locked).checked()
+
+
+def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
+    """The request of the picture, or None if the recipe does not make one."""
+    scale = recipe.get("guidance_scale", 1.0)
+    try:
+        return SampleRequest(
+            layout,
+            steps=recipe["steps"],
+            sampler=recipe["sampler"],
+            guidance_scale=tuple(scale) if isinstance(scale, list) else scale,
+            seed=recipe["seed"],
+            eta=recipe.get("eta", 0.0),
+            size=(recipe["height"], recipe["width"]),
+        )
+    except (KeyError, TypeError, RequestError):
+        return None
+
+
+def _steps(steps: Any) -> int | None:
+    """The number of steps, also of a respacing such as "ddim25" or "10,10,20"."""
+    if isinstance(steps, str):
+        return sum(int(part) for part in re.findall(r"\d+", steps)) or None
+    return steps if type(steps) is int else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
