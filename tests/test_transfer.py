@@ -36,6 +36,15 @@ def test_more_latent_channels_change_no_picture_at_first():
     torch.testing.assert_close(new.raw_decode(z_new), old.raw_decode(z_old))
 
 
+def test_a_full_resolution_finish_begins_as_the_picture_without_it():
+    """The three channels that were the picture are still it; the rest has no say yet."""
+    old, new = Autoencoder(SMALL), Autoencoder(replace(SMALL, full_width=6, half_width=8))
+    grown(new, old.state_dict())
+    z = torch.randn(2, 2, 4, 4)
+    assert new.raw_decode(z).shape == (2, 3, 32, 32)
+    torch.testing.assert_close(new.raw_decode(z), old.raw_decode(z))
+
+
 def test_stacked_halves_grow_each_on_its_own():
     """Mean and variance stay mean and variance when both get more channels."""
     old, new = nn.Linear(3, 4), nn.Linear(3, 6)

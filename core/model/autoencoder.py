@@ -29,6 +29,23 @@ class Residual(nn.Module):
         return x + self.body(x)
 
 
+class Finish(nn.Module):
+    """Picture = the first three channels + a convolution of all of them at full resolution.
+
+    Sub-pixels of one shuffled pixel come from one place with different weights, and leave a grid; a
+    last look at the real neighbours takes it away. It begins as nothing but the three channels.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, 3, 3, padding=1)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :3] + self.conv(nn.functional.silu(x))
+
+
 def _stack(width: int, blocks: int) -> list[nn.Module]:
     return [Residual(width) for _ in range(blocks)]
 
@@ -64,8 +81,9 @@ def make_decoder(spec: AutoencoderSpec) -> nn.Sequential:
         nn.PixelShuffle(2),
         Residual(half),
         nn.SiLU(),
-        _conv(half, 12),
+        _conv(half, 4 * (spec.full_width or 3)),
         nn.PixelShuffle(2),
+        *([Finish(spec.full_width)] if spec.full_width else []),
     )
 
 

@@ -23,7 +23,12 @@ class AutoencoderSpec:
     quarter_width: int = 96  # channels at 1/4 of the picture's resolution
     eighth_width: int = 160  # channels at 1/8
     half_width: int = 32  # channels of the decoder at 1/2
+    full_width: int = 0  # channels at full resolution, 0 for none: they smooth the shuffle's grid
     blocks: int = 3  # residual blocks at 1/8 and at 1/4, encoder and decoder each
+
+    def __post_init__(self) -> None:
+        if self.full_width and self.full_width < 3:
+            raise SpecError(f"full_width is {self.full_width}; a picture alone takes 3 channels.")
 
     factor = 8  # picture pixels per latent pixel, in each direction (no field: the same for all)
 
