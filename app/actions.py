@@ -22,9 +22,10 @@ class Wish(NamedTuple):
 
 FILE = (
     Wish("new", "New", ("Ctrl+N",)),
-    Wish("open", "Open label map…", ("Ctrl+O",)),
-    Wish("save", "Save label map", ("Ctrl+S",)),
-    Wish("save_as", "Save label map as…", ("Ctrl+Shift+S",)),
+    Wish("open", "Open…", ("Ctrl+O",)),
+    Wish("save", "Save", ("Ctrl+S",)),
+    Wish("save_as", "Save as…", ("Ctrl+Shift+S",)),
+    Wish("export_labels", "Export label map…", ("Ctrl+Shift+E",)),
     Wish("save_picture", "Save picture…", ("Ctrl+E",), "save"),
     Wish("import", "Import…", ("Ctrl+I",)),
     Wish("export", "Export…", ("Ctrl+Alt+E",)),
@@ -66,6 +67,14 @@ PICTURE = (
     Wish("variations", "Variations", ("Ctrl+Shift+Return", "Ctrl+Shift+Enter")),
     Wish("cancel", "Cancel", ("Esc",)),
     Wish("cancel_all", "Cancel all", ("Ctrl+Shift+X",)),
+)
+HISTORY = (
+    Wish("use_settings", "Use these settings", ("Ctrl+U",), "use"),
+    Wish("star", "Star", ("Ctrl+D",), "star"),
+    Wish("compare", "Compare…", ("Ctrl+K",), "compare"),
+    Wish("delete_pictures", "Delete pictures", ("Del",), "delete"),
+    Wish("go_to_history", "Go to the history", ("Ctrl+Shift+H",)),
+    Wish("history_limit", "Space for the history…"),
 )
 VIEW = (
     Wish("fit", "Fit to window", ("Ctrl+0",), "fit"),

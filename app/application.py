@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QApplication
 from app.commands import UndoStack
 from app.examples import EXAMPLES
 from app.icons import tinted
+from app.keeping import build_keeping
 from app.main_window import MainWindow
 from app.pen import Pen
 from app.scene import Scene
-from app.scene_file import SceneFile
-from app.settings import Store
+from app.settings import Store, data_folder
 from app.studio import Studio
 from app.theme import Theme
 from app.worker import failure
@@ -41,26 +41,29 @@ def build_window(
     palette: Palette,
     layout: Path | None = None,
     store: Store | None = None,
+    data: Path | None = None,
 ) -> MainWindow:
-    """The window with a scene in it: the label map in `layout`, or the example.
+    """The window with a scene in it: the project or label map in `layout`, or the example.
 
-    open_engine is called in the worker thread, after `studio.start()`.
+    open_engine is called in the worker thread, after `studio.start()`. data: the user's data
+    folder.
     """
     store = store or Store()
     theme = Theme(application)
     theme.choose(store.theme)
     scene = Scene(np.full((256, 256), palette.erase_id, np.uint8), palette)
     undo_stack = UndoStack()
-    scene_file = SceneFile(scene, undo_stack)
     studio = Studio(scene, store.generate(), open_engine)
     pen = Pen(palette, palette.find("tree") or palette.erase_id)
     pen.pressure = store.pressure
-    window = MainWindow(scene, pen, undo_stack, scene_file, studio, store, theme)
+    keeping = build_keeping(scene, undo_stack, pen, studio, store, data or data_folder())
+    window = MainWindow(scene, pen, undo_stack, keeping, studio, store, theme)
     if layout is not None:
         window.filing.open_path(layout)
     elif palette.name == "landscape":  # the example is painted with that one
-        scene_file.open_example()
+        keeping.scene_file.open_example()
         window.start.show_picture(EXAMPLES[0])
+    keeping.recovery.look()
     return window
 
 

@@ -1,4 +1,4 @@
-"""New, open, save: the questions to the user around the scene's file and the picture's."""
+"""New, open, save: the questions to the user around the document's file and the picture's."""
 
 from __future__ import annotations
 
@@ -10,75 +10,131 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.examples import EXAMPLES
 from app.picture_file import save_picture
-from app.scene_file import SceneFile
+from app.project import SUFFIX
+from app.scene_file import MAP_SUFFIX, SceneFile
+from app.session import LeftBehind
+from app.settings import Store
 from app.studio import Studio
 from app.worker import failure
 from core.errors import InputError
 
-MAP_FILTER = "Label maps (*.png *.bmp *.gif *.tif *.tiff *.webp *.ppm);;All files (*)"
+MAPS = "*.png *.bmp *.gif *.tif *.tiff *.webp *.ppm"
+OPEN_FILTER = (
+    f"Projects and label maps (*{SUFFIX} {MAPS});;Projects (*{SUFFIX});;"
+    f"Label maps ({MAPS});;All files (*)"
+)
+PROJECT_FILTER = f"SDM Studio project (*{SUFFIX})"
+MAP_FILTER = f"Label map (*{MAP_SUFFIX})"
 PICTURE_FILTER = "PNG (*.png)"
+Button = QMessageBox.StandardButton
 
 
 class Filing(QObject):
     """Asks for names, does the work, and never loses a change without a question.
 
-    done(notice): a file was opened or saved; the notice is a sentence or "". failed(Failed).
+    done(notice): a file was opened or saved; the notice is a sentence or "". restored: a document
+    that was left behind is in the window. failed(Failed).
     """
 
     done = Signal(str)
+    restored = Signal()
     failed = Signal(object)
 
-    def __init__(self, window: QWidget, scene_file: SceneFile, studio: Studio) -> None:
+    def __init__(
+        self, window: QWidget, scene_file: SceneFile, studio: Studio, store: Store
+    ) -> None:
         super().__init__(window)
         self._window = window
         self._scene_file = scene_file
         self._studio = studio
+        self._store = store
 
-    # -- the scene --------------------------------------------------------------------------------
+    # -- the document -----------------------------------------------------------------------------
 
     def new(self) -> bool:
         """Start an empty scene, if the present one may go. Whether it did."""
-        return self.may_go() and self._replace(self._scene_file.new)
+        return self.may_go() and self._do(self._scene_file.new)
 
     def open(self) -> None:
-        """Ask for a label map and open it."""
+        """Ask for a project or a label map and open it."""
         if self.may_go():
-            name, _ = QFileDialog.getOpenFileName(self._window, "Open label map", "", MAP_FILTER)
+            folder = self._store.folder("documents")
+            name, _ = QFileDialog.getOpenFileName(self._window, "Open", folder, OPEN_FILTER)
             if name:
                 self.open_path(Path(name))
 
+    def open_recent(self, path: Path) -> None:
+        """Open a file of the list, if the present document may go."""
+        if self.may_go():
+            self.open_path(path)
+
     def open_path(self, path: Path) -> None:
-        """Open the label map in `path` in place of the scene."""
-        self._replace(lambda: self._scene_file.open(path))
+        """Open the project or label map in `path` in place of the document."""
+        if self._do(lambda: self._scene_file.open(path)):
+            self._remember(path)
 
     def open_example(self, layout: Path = EXAMPLES[0].layout) -> bool:
         """Open a scene that comes with the program, if the present one may go. Whether it did."""
-        return self.may_go() and self._replace(lambda: self._scene_file.open_example(layout))
+        return self.may_go() and self._do(lambda: self._scene_file.open_example(layout))
+
+    def restore(self, left: LeftBehind) -> None:
+        """Bring back a document that was left behind, if the present one may go."""
+        if self.may_go() and self._do(lambda: self._scene_file.restore(left)):
+            self.restored.emit()
 
     def save(self) -> bool:
-        """Save the scene to its file; False if it is not on disk afterwards."""
-        path = self._scene_file.path
-        return self.save_as() if path is None else self._write(lambda: self._scene_file.save(path))
+        """Save the document to its file; False if it is not on disk afterwards."""
+        path, is_map = self._scene_file.path, not self._scene_file.holds_pictures
+        if path is None or (is_map and path.suffix.lower() != MAP_SUFFIX):
+            return self.save_as()
+        return self._save(path)
 
     def save_as(self) -> bool:
-        """Ask for a file and save the scene to it; False if it is not on disk afterwards."""
-        start = str(self._scene_file.path or "scene.png")
-        path = self._ask_where("Save label map", start)
-        return path is not None and self._write(lambda: self._scene_file.save(path))
+        """Ask for a file and save the document to it; False if it is not on disk afterwards."""
+        path = self._scene_file.path
+        name = path.with_suffix(SUFFIX).name if path else f"scene{SUFFIX}"
+        chosen = self._ask_where("Save as", name, (PROJECT_FILTER, MAP_FILTER))
+        return chosen is not None and self._save(chosen)
+
+    def export_labels(self) -> None:
+        """Ask for a file and write the label map to it; the document stays where it is."""
+        path = self._scene_file.path
+        name = path.with_suffix(MAP_SUFFIX).name if path else f"scene{MAP_SUFFIX}"
+        chosen = self._ask_where("Export label map", name, (MAP_FILTER,))
+        if chosen is not None:
+            self._do(lambda: self._scene_file.export_labels(chosen))
 
     def may_go(self) -> bool:
-        """Whether the present scene may be given up: it is saved, or the user says so."""
+        """Whether the present document may be given up: it is saved, or the user says so."""
+        self._scene_file.finish()
         if self._scene_file.saved:
             return True
-        buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
             self._window,
             "Unsaved changes",
-            "The layout has changes that are not saved.",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
+            self._what_is_unsaved(),
+            Button.Save | Button.Discard | Button.Cancel,
+            Button.Save,
         )
-        return self.save() if answer == buttons.Save else answer == buttons.Discard
+        if answer != Button.Save:
+            return answer == Button.Discard
+        self.save() if self._scene_file.holds_pictures else self.save_as()
+        return self._scene_file.saved
+
+    def _what_is_unsaved(self) -> str:
+        if self._scene_file.layout_saved and not self._scene_file.holds_pictures:
+            return "The pictures are not saved: a label map cannot hold them, a project can."
+        if self._scene_file.layout_saved:
+            return "The history has changes that are not saved."
+        return "The layout has changes that are not saved."
+
+    def _save(self, path: Path) -> bool:
+        if not self._do(lambda: self._scene_file.save(path)):
+            return False
+        self._remember(path)
+        if not self._scene_file.saved:
+            self.done.emit(f"{path.name} holds the layout; the pictures need a project (Save as…).")
+        return True
 
     # -- the picture ------------------------------------------------------------------------------
 
@@ -87,36 +143,50 @@ class Filing(QObject):
         result = self._studio.result
         if result is None:
             return
-        path = self._ask_where("Save picture", f"picture-{result.request.seed}.png")
+        name = f"picture-{result.request.seed}.png"
+        path = self._ask_where("Save picture", name, (PICTURE_FILTER,), "pictures")
         if path is not None:
-            self._write(lambda: save_picture(path, result))
+            self._do(lambda: save_picture(path, result))
 
     # -- the work ---------------------------------------------------------------------------------
 
-    def _ask_where(self, title: str, start: str) -> Path | None:
-        name, _ = QFileDialog.getSaveFileName(self._window, title, start, PICTURE_FILTER)
-        if not name:
+    def _ask_where(
+        self, title: str, name: str, filters: tuple[str, ...], purpose: str = "documents"
+    ) -> Path | None:
+        start = str(Path(self._store.folder(purpose)) / name)
+        kinds = ";;".join(filters)
+        chosen, kind = QFileDialog.getSaveFileName(self._window, title, start, kinds)
+        if not chosen:
             return None
-        path = Path(name)
-        return path if path.suffix.lower() == ".png" else path.with_name(path.name + ".png")
+        path, suffixes = Path(chosen), [_suffix(one) for one in filters]
+        if path.suffix.lower() not in suffixes:
+            path = path.with_name(path.name + (_suffix(kind) if kind else suffixes[0]))
+            if path.exists() and not self._may_replace(path):  # the dialog asked about another name
+                return None
+        self._store.keep_folder(purpose, path.parent)
+        return path
 
-    def _replace(self, work: Callable[[], str]) -> bool:
-        """Run what replaces the scene; the picture of the old one goes with it. Whether it did."""
+    def _may_replace(self, path: Path) -> bool:
+        sentence = f"{path.name} already exists. Replace it?"
+        buttons = Button.Yes | Button.No
+        answer = QMessageBox.question(self._window, "Replace file", sentence, buttons, Button.No)
+        return answer == Button.Yes
+
+    def _remember(self, path: Path) -> None:
+        self._store.keep_recent(path)
+        self._store.keep_folder("documents", path.resolve().parent)
+
+    def _do(self, work: Callable[[], str | None]) -> bool:
+        """Run what reads or writes a file. Whether it went well; if not, nothing has changed."""
         try:
             notice = work()
         except (InputError, OSError) as error:
             self.failed.emit(failure(error))
             return False
-        self._studio.forget_result()
-        self.done.emit(notice)
+        self.done.emit(notice or "")
         return True
 
-    def _write(self, work: Callable[[], None]) -> bool:
-        """Run what writes a file. Whether it is on disk now."""
-        try:
-            work()
-        except (InputError, OSError) as error:
-            self.failed.emit(failure(error))
-            return False
-        self.done.emit("")
-        return True
+
+def _suffix(kind: str) -> str:
+    """The suffix that a filter such as "PNG (*.png)" means."""
+    return kind[kind.rindex("*") + 1 : -1]

@@ -37,6 +37,11 @@ def read_picture(path: Path) -> np.ndarray:
     return rows[:, : 3 * width].reshape(height, width, 3).copy()
 
 
+def png_image(data: bytes) -> QImage:
+    """The image of a PNG; a null image if the data is damaged."""
+    return QImage.fromData(data, "PNG")
+
+
 def picture_png(picture: np.ndarray, texts: Mapping[str, str]) -> bytes:
     """An RGB picture as PNG, with one text chunk for each entry of `texts`."""
     image = picture_image(picture)

@@ -23,20 +23,25 @@ from app.commands import UndoStack
 from app.drop import DropArea
 from app.exchange import Exchange
 from app.filing import Filing
+from app.gallery import Gallery
 from app.icons import retint
+from app.keeping import Keeping
 from app.key_sheet import KeySheet
 from app.map_work import MapWork
 from app.panels.chip import Chip
 from app.panels.error_bar import ErrorBar
 from app.panels.generate import GeneratePanel
+from app.panels.history import HistoryPanel
 from app.panels.options import OptionsBar
 from app.panels.palette import PalettePanel
+from app.panels.recovery_bar import RecoveryBar
 from app.panels.result import PictureView, ResultPanel
 from app.panels.tools import ToolStrip
 from app.pen import Pen
 from app.photo_desk import PhotoDesk
+from app.project import SUFFIX
+from app.recent import RecentMenu
 from app.scene import Scene
-from app.scene_file import SceneFile
 from app.settings import THEMES, Store
 from app.shortcuts import Shortcuts
 from app.shortcuts_dialog import ShortcutsDialog
@@ -64,18 +69,22 @@ class MainWindow(QMainWindow):
         scene: Scene,
         pen: Pen,
         undo_stack: UndoStack,
-        scene_file: SceneFile,
+        keeping: Keeping,
         studio: Studio,
         store: Store,
         theme: Theme,
     ) -> None:
         super().__init__()
         self.scene, self.pen, self.undo_stack = scene, pen, undo_stack
-        self.scene_file, self.studio = scene_file, studio
+        self.keeping, self.studio = keeping, studio
+        self.scene_file = keeping.scene_file
         self.store, self.theme = store, theme
-        self.filing = Filing(self, scene_file, studio)
+        self.filing = Filing(self, keeping.scene_file, studio, store)
+        self.gallery = Gallery(self, keeping.history, studio, scene, undo_stack, store)
         self.map_work = MapWork(self, scene, pen, undo_stack)
-        self.exchange = Exchange(self, scene, undo_stack, studio, self.filing, scene_file)
+        self.exchange = Exchange(self, scene, undo_stack, studio, self.filing, keeping.scene_file)
+        self.exchange.openers[SUFFIX] = self.filing.open_recent
+        self.exchange.pictures = self.gallery.results
         self._build_actions()
         self._build_widgets()
         self._build_docks()
@@ -121,12 +130,19 @@ class MainWindow(QMainWindow):
             "open": self.filing.open,
             "save": self.filing.save,
             "save_as": self.filing.save_as,
+            "export_labels": self.filing.export_labels,
             "save_picture": self.filing.save_picture,
             "import": self.exchange.ask_import,
             "export": self.exchange.ask_export,
             "photo": self.exchange.ask_photo,
             "photo_under": lambda: self.photo.toggle(),
             "photo_away": self.exchange.reference.remove,
+            "use_settings": self.gallery.use,
+            "star": self.gallery.star,
+            "compare": self.gallery.compare,
+            "delete_pictures": self.gallery.delete,
+            "go_to_history": self.gallery.go,
+            "history_limit": self.gallery.ask_limit,
         }
         self.acts = {wish.name: self._build_action(wish, slots) for wish in all_wishes()}
         self.shortcuts = Shortcuts(all_wishes(), self.store)
@@ -158,6 +174,10 @@ class MainWindow(QMainWindow):
         self.palette_panel = PalettePanel(self.scene.palette)
         self.result_panel = ResultPanel(self.acts["save_picture"])
         self.generate_panel = GeneratePanel(self.studio.settings)
+        self.history_panel = HistoryPanel(
+            self.gallery.filter, self._acts(actions.HISTORY[:4]), self.acts["history_limit"]
+        )
+        self.recovery_bar = RecoveryBar()
         view = [self.acts["fit"], self.acts["actual_size"]]
         self.options = OptionsBar(self.acts["preserve"], view)
         self.desk = VariationsDesk(
@@ -169,6 +189,7 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 4, 0, 4)
         layout.setSpacing(6)
+        layout.addWidget(self.recovery_bar)
         layout.addWidget(self.error_bar)
         layout.addWidget(self.start.place, 1)
         self.setCentralWidget(middle)
@@ -177,15 +198,21 @@ class MainWindow(QMainWindow):
         for bar in (self.options, strip):
             bar.toggleViewAction().setEnabled(False)  # nothing else holds these controls
         # Tab belongs to the canvas alone: elsewhere it goes from control to control.
-        self.removeAction(self.acts["toggle_layout"])
-        self.acts["toggle_layout"].setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        self.canvas.addAction(self.acts["toggle_layout"])
+        self._give_key("toggle_layout", self.canvas)
+        self._give_key("delete_pictures", self.history_panel.strip)
+
+    def _give_key(self, name: str, widget: QWidget) -> None:
+        """Let the key of an action work while `widget` has the focus, and nowhere else."""
+        self.removeAction(self.acts[name])
+        self.acts[name].setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        widget.addAction(self.acts[name])
 
     def _build_docks(self) -> None:
         panels = (
             ("Palette", self.palette_panel),
             ("Picture", self.desk.place),
             ("Generate", self.generate_panel),
+            ("History", self.history_panel),
         )
         self.docks = [self._build_dock(title, panel) for title, panel in panels]
         self.photo_dock = self._build_dock("Photo", PictureView())
@@ -198,22 +225,27 @@ class MainWindow(QMainWindow):
 
     def _lay_out(self) -> None:
         """The docks as on a first start."""
-        palette, result, generate = self.docks
+        palette, result, generate, history = self.docks
         self.addDockWidget(LEFT, palette)
         self.addDockWidget(RIGHT, result)
         self.addDockWidget(RIGHT, generate)
         self.addDockWidget(RIGHT, self.photo_dock)
         self.photo_dock.hide()
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, history)
+        self.setCorner(Qt.Corner.BottomLeftCorner, LEFT)  # the strip lies under the canvas only
+        self.setCorner(Qt.Corner.BottomRightCorner, RIGHT)
         self.resizeDocks([palette, result], [184, 410], Qt.Orientation.Horizontal)
         self.resizeDocks([result, generate], [440, 200], Qt.Orientation.Vertical)
 
     def _build_menus(self) -> None:
         bar = self.menuBar()
-        _fill_menu(bar.addMenu("&File"), self._acts(actions.FILE), breaks=(2, 4, 5, 8))
+        file = bar.addMenu("&File")
+        _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 6, 9))
+        file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
         edit = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.SETUP)
         _fill_menu(bar.addMenu("&Edit"), edit, breaks=(2, 5, 10, 12))
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
-        _fill_menu(bar.addMenu("&Picture"), self._acts(actions.PICTURE))
+        _fill_menu(bar.addMenu("&Picture"), self._acts(actions.PICTURE + actions.HISTORY), (4,))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
@@ -278,12 +310,26 @@ class MainWindow(QMainWindow):
         self.filing.failed.connect(self.show_failure)
         self.exchange.done.connect(self._on_file)
         self.exchange.failed.connect(self.show_failure)
+        self._connect_keeping()
         DropArea(self, self.exchange.take)
         for box in self.findChildren(QSpinBox):
             box.lineEdit().setTextMargins(4, 0, 0, 0)  # a style sheet does not reach this one
             box.lineEdit().returnPressed.connect(self.canvas.setFocus)  # who has the keys again
         self.theme.changed.connect(self._retint)
         self.shortcuts.changed.connect(self._show_keys)
+
+    def _connect_keeping(self) -> None:
+        history, recovery = self.keeping.history, self.keeping.recovery
+        history.counted.connect(self._show_title)
+        self.keeping.writer.failed.connect(self.show_failure)
+        self.gallery.failed.connect(self.show_failure)
+        self.gallery.attach(self.history_panel)
+        self.filing.done.connect(self.keeping.autosave.review)
+        self.filing.restored.connect(recovery.restored)
+        recovery.offered.connect(self.recovery_bar.offer)
+        recovery.wanted.connect(self.filing.restore)
+        self.recovery_bar.restore_wanted.connect(recovery.restore)
+        self.recovery_bar.discard_wanted.connect(recovery.discard)
 
     # -- showing ----------------------------------------------------------------------------------
 
@@ -413,6 +459,7 @@ class MainWindow(QMainWindow):
         self.store.keep_generate(self.studio.settings)
         self.hide()  # the thread may need a moment: the window is gone at once
         self.studio.stop()
+        self.keeping.finish()
         self.undo_stack.blockSignals(True)  # it may outlive those who listen to it
         event.accept()
 
@@ -427,6 +474,7 @@ def all_wishes() -> list[Wish]:
         actions.LABELS,
         actions.MAP,
         actions.PICTURE,
+        actions.HISTORY,
         actions.VIEW,
         actions.HELP,
     )

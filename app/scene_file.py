@@ -1,46 +1,75 @@
-"""Which file the scene lives in, and the way between the two."""
+"""Which file the document lives in, and the way between the two."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from app.commands import UndoStack
 from app.examples import EXAMPLES, PALETTE
+from app.history import History
+from app.pen import SHAPES, Pen
+from app.project import Project, is_project, read_copy, read_project, write_project
 from app.scene import Scene
+from app.session import LeftBehind
+from app.settings import GenerateSettings
+from app.studio import Studio
+from app.tools import TOOLS
+from core.errors import InputError
 from core.labelmap import read_labels, write_labels
 from core.palette import Palette
 
+MAP_SUFFIX = ".png"
+
 
 class SceneFile:
-    """The scene's file. `path` is None until it has one of its own.
+    """The document's file: a project, or a label map. `path` is None until it has one of its own.
 
-    Every method either does all it says or raises `LabelMapError` and changes nothing. Those that
-    replace the scene return a sentence about what could not be read, or "".
+    Every method either does all it says or raises `InputError` or `OSError` and changes nothing.
+    Those that replace the document return a sentence about what could not be read, or "".
     """
 
-    def __init__(self, scene: Scene, undo_stack: UndoStack) -> None:
+    def __init__(
+        self, scene: Scene, undo_stack: UndoStack, pen: Pen, studio: Studio, history: History
+    ) -> None:
         self.path: Path | None = None
-        self._scene = scene
-        self._undo_stack = undo_stack
+        self.holds_pictures = True  # whether the file is a project; a label map is not
+        self._scene, self._undo_stack, self._pen = scene, undo_stack, pen
+        self._studio, self._history = studio, history
+
+    # -- what is saved ----------------------------------------------------------------------------
 
     @property
     def saved(self) -> bool:
-        """Whether the scene is as it was when opened or last saved."""
+        """Whether the document is as it was when opened or last saved, pictures and all."""
+        return self.layout_saved and self._history.saved
+
+    @property
+    def layout_saved(self) -> bool:
+        """The same of the label map alone."""
         return self._undo_stack.isClean()
+
+    # -- opening ----------------------------------------------------------------------------------
 
     def new(self) -> str:
         """An empty map of the present size."""
         width, height = self._scene.size
         empty = np.full((height, width), self._scene.palette.erase_id, np.uint8)
-        self._adopt(empty, None)
+        self._adopt(Project(empty, self._scene.palette), None)
         return ""
 
     def open(self, path: Path) -> str:
-        """Replace the scene by the label map in `path`; what could not be read, in a sentence."""
+        """Replace the document by the project or label map in `path`."""
+        if is_project(path):
+            return self._adopt(read_project(path), path)
         found = read_labels(path, self._scene.palette)
-        self._adopt(found.labels, path)
+        self._adopt(Project(found.labels, self._scene.palette), path, is_map=True)
         if not found.unplaced:
             return ""
         nothing = self._scene.palette[self._scene.palette.erase_id].name
@@ -53,16 +82,140 @@ class SceneFile:
         """A scene that comes with the program, in its palette."""
         scene = self._scene
         palette = scene.palette if scene.palette.name == PALETTE else Palette.load(PALETTE)
-        self._adopt(read_labels(layout, palette).labels, None, palette)
+        self._adopt(Project(read_labels(layout, palette).labels, palette), None)
         return ""
 
+    def restore(self, left: LeftBehind) -> str:
+        """Go on where a program that ended badly was: its document, unsaved, in its session."""
+        project = read_copy(left.copy)
+        home = Path(project.home) if project.home else None
+        shelf = self._history.shelf
+        self._settle()
+        is_map = home is not None and not is_project(home)
+        shelf.attach(None)
+        if home is not None and not is_map:
+            with suppress(OSError, BadZipFile):  # then its pictures are missing, as told below
+                shelf.attach(home)
+        shelf.session.take_over(left)
+        there = tuple(r for r in project.records if all(shelf.has(name) for name in r.files))
+        lost = len(project.records) - len(there)
+        notice = self._show(replace(project, records=there), home, is_map)
+        self._undo_stack.resetClean()
+        self._history.mark_unsaved()
+        return f"{lost} pictures were in {home}, which cannot be read." if lost else notice
+
+    def _adopt(self, project: Project, path: Path | None, is_map: bool = False) -> str:
+        """Let the present document go, with its session, and take another."""
+        self._settle()
+        self._history.shelf.attach(None if is_map else path)
+        self._history.shelf.session.discard()
+        return self._show(project, path, is_map)
+
+    def finish(self) -> None:
+        """Return when every picture is on disk and counted."""
+        self._history.finish()
+
+    def _settle(self) -> None:
+        """Nothing of the present document is on its way any more."""
+        self._studio.forget_result()
+        self.finish()
+
+    def _show(self, project: Project, path: Path | None, is_map: bool) -> str:
+        self._history.adopt(project.records, project.palettes)
+        self.path, self.holds_pictures = path, not is_map
+        self._scene.replace(project.labels, project.palette)
+        self._undo_stack.clear()
+        self._studio.change_settings(_settings(project.generate, self._studio.settings))
+        _fill_hand(self._pen, project.pen)
+        shown = self._history.find(project.picture)
+        try:
+            self._studio.show_result(self._history.result(shown) if shown else None)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    # -- saving -----------------------------------------------------------------------------------
+
     def save(self, path: Path) -> None:
-        """Write the label map to `path`, which becomes its file."""
-        write_labels(path, self._scene.labels, self._scene.palette)
+        """Write the document to `path`, which becomes its file.
+
+        A project, unless the name ends in .png: then the label map alone.
+        """
+        if path.suffix.lower() == MAP_SUFFIX:
+            self.export_labels(path)
+            self.holds_pictures = False
+        else:
+            self._save_project(path)
+            self.holds_pictures = True
         self.path = path
         self._undo_stack.setClean()
 
-    def _adopt(self, labels: np.ndarray, path: Path | None, palette: Palette | None = None) -> None:
-        self._scene.replace(labels, palette)
-        self._undo_stack.clear()
-        self.path = path
+    def export_labels(self, path: Path) -> None:
+        """Write the label map alone; the document stays where it is."""
+        write_labels(path, self._scene.labels, self._scene.palette)
+
+    def snapshot(self) -> Project:
+        """The document as it is now, with arrays of its own: a writer may take its time."""
+        shown = self._history.record_of(self._studio.result)
+        return Project(
+            self._scene.labels.copy(),
+            self._scene.palette,
+            asdict(self._studio.settings),
+            _hand(self._pen),
+            shown.id if shown else "",
+            self._history.records,
+            self._history.palettes,
+            str(self.path or ""),
+        )
+
+    def _save_project(self, path: Path) -> None:
+        self.finish()
+        shelf, kept = self._history.shelf, self._history.shelf.project
+        try:
+            write_project(path, replace(self.snapshot(), home=""), shelf)
+            kept = path
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written: {error.strerror or error}. Save to another place."
+            ) from error
+        finally:
+            shelf.attach(kept)
+        self._history.mark_saved()
+
+
+# -- settings and pen as plain data ---------------------------------------------------------------
+
+
+def _settings(plain: Mapping[str, Any], present: GenerateSettings) -> GenerateSettings:
+    """The settings of a file; what is missing or of a wrong type stays as at `present`."""
+    kinds = {field.name: type(getattr(present, field.name)) for field in fields(present)}
+    usable = {name: plain[name] for name, kind in kinds.items() if type(plain.get(name)) is kind}
+    return replace(present, **usable).checked()
+
+
+def _hand(pen: Pen) -> dict[str, Any]:
+    names = [pen.palette[label].name for label in (pen.label, pen.previous_label)]
+    return {
+        "tool": pen.tool,
+        "labels": names,
+        "diameter": pen.diameter,
+        "shape": pen.shape,
+        "contiguous": pen.contiguous,
+    }
+
+
+def _fill_hand(pen: Pen, plain: Mapping[str, Any]) -> None:
+    """Take up what a file tells of the pen, as far as it makes sense."""
+    names = plain.get("labels")
+    for name in reversed(names if isinstance(names, list) else []):
+        label = pen.palette.find(str(name))
+        if label is not None:
+            pen.choose(label)
+    if isinstance(plain.get("diameter"), int):
+        pen.resize(plain["diameter"])
+    if plain.get("tool") in TOOLS:
+        pen.use(plain["tool"])
+    if plain.get("shape") in SHAPES:
+        pen.reshape(plain["shape"])
+    if isinstance(plain.get("contiguous"), bool):
+        pen.set_contiguous(plain["contiguous"])

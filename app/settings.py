@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from core.request import MAX_SEED, SAMPLER_NAMES
 
 MAX_STEPS = 250
 MIN_GUIDANCE, MAX_GUIDANCE = 1.0, 5.0
+MAX_RECENT = 10
+HISTORY_LIMIT, MAX_HISTORY_LIMIT = 500, 1_000_000  # MiB
 THEMES = ("system", "light", "dark")
 
 
@@ -43,6 +45,11 @@ class GenerateSettings:
 
 def _clamp(value: Any, low: Any, high: Any) -> Any:
     return max(low, min(high, value))
+
+
+def data_folder() -> Path:
+    """Where the program keeps what is the user's but no document."""
+    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
 
 
 class Store:
@@ -110,6 +117,39 @@ class Store:
     @welcomed.setter
     def welcomed(self, welcomed: bool) -> None:
         self._settings.setValue("window/welcomed", welcomed)
+
+    def folder(self, purpose: str) -> str:
+        """The folder that was last used for `purpose`, or ""."""
+        return str(self._settings.value(f"folders/{purpose}", ""))
+
+    def keep_folder(self, purpose: str, folder: Path) -> None:
+        """Remember where files for `purpose` were."""
+        self._settings.setValue(f"folders/{purpose}", str(folder))
+
+    def recent(self) -> list[Path]:
+        """The documents that were last opened or saved, newest first."""
+        names = self._settings.value("files/recent", [])
+        names = [names] if isinstance(names, str) else names or []  # an ini file makes one of one
+        return [Path(name) for name in names if name]
+
+    def keep_recent(self, path: Path | None) -> None:
+        """Remember a document; None forgets all."""
+        paths = [path.resolve(), *self.recent()] if path else []
+        names = list(dict.fromkeys(map(str, paths)))[:MAX_RECENT]
+        self._settings.setValue("files/recent", names)
+
+    @property
+    def history_limit(self) -> int:
+        """Bytes that the pictures of a document may take."""
+        try:
+            limit = int(self._settings.value("history/limit_mb", HISTORY_LIMIT))
+        except (TypeError, ValueError):
+            limit = HISTORY_LIMIT
+        return _clamp(limit, 1, MAX_HISTORY_LIMIT) * 2**20
+
+    @history_limit.setter
+    def history_limit(self, limit: int) -> None:
+        self._settings.setValue("history/limit_mb", limit // 2**20)
 
     def window(self) -> tuple[QByteArray, QByteArray]:
         """(geometry, docks) of the main window as it was left; empty at first."""

@@ -71,13 +71,15 @@ class Studio(QObject):
 
     status_changed(Status). settings_changed(GenerateSettings). picture_changed(picture, caption):
     uint8 `[H, W, 3]` or None: a preview while sampling, else the last result. varied(Varied): what
-    comes of `vary`, in place of picture_changed. failed(Failed).
+    comes of `vary`, in place of picture_changed. made(Result): a picture is finished, one of `vary`
+    too. failed(Failed).
     """
 
     status_changed = Signal(object)
     settings_changed = Signal(object)
     picture_changed = Signal(object, str)
     varied = Signal(object)
+    made = Signal(object)
     failed = Signal(object)
 
     def __init__(
@@ -164,13 +166,11 @@ class Studio(QObject):
     def adopt(self, result: Result | None) -> None:
         """Take a finished picture as the present one, and its seed and guidance scale with it."""
         self.cancel()
-        self.result = result
         if result is not None:
             request = result.request
             seed, scale = request.seed, request.scales[-1]
             self.change_settings(replace(self.settings, seed=seed, guidance_scale=scale))
-        self._show_result()
-        self.review()
+        self.show_result(result)
 
     def stand_in(self, picture: np.ndarray, caption: str) -> None:
         """Show a picture until the scene has one of its own; `forget_result` ends it."""
@@ -199,7 +199,12 @@ class Studio(QObject):
     def forget_result(self) -> None:
         """Another scene was opened: its picture is still to be made."""
         self.cancel()
-        self.result, self._stand_in = None, (None, "")
+        self._stand_in = None, ""
+        self.show_result(None)
+
+    def show_result(self, result: Result | None) -> None:
+        """Show a finished picture as the last one; settings stay, and a running sample goes on."""
+        self.result = result
         self._show_result()
         self.review()
 
@@ -293,10 +298,9 @@ class Studio(QObject):
                 self._step, self._steps = step, steps
                 self.picture_changed.emit(images[0], f"preview · step {step} of {steps}")
             case Result():
-                self.result = event
                 self._phase = "ready"
-                self._show_result()
-                self.review()
+                self.show_result(event)
+                self.made.emit(event)
             case Varied():
                 self._on_varied(event)
             case Failed():
@@ -309,6 +313,8 @@ class Studio(QObject):
                 self._phase, self._began = "sampling", time.monotonic()
             case Stepped(step=step, steps=steps) | Preview(step=step, steps=steps):
                 self._step = varied.number * steps + step
+            case Result():
+                self.made.emit(varied.event)
         self.varied.emit(varied)
 
     def _on_end(self, ticket: int) -> None:

@@ -81,6 +81,7 @@ QPushButton { background: $raised; border: 1px solid $line; border-radius: 5px;
               padding: 6px 14px; }
 QPushButton:hover { background: $hover; }
 QPushButton:focus { border-color: $accent; }
+QPushButton:checked { background: $accent; border-color: $accent; color: $on_accent; }
 QPushButton:disabled { color: $faint; }
 QPushButton#primary { background: $accent; border-color: $accent; color: $on_accent;
                       font-weight: 600; padding: 8px 14px; }
@@ -152,7 +153,9 @@ QScrollBar::handle:horizontal { min-width: 28px; }
 QScrollBar::handle:hover { background: $faint; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0px; height: 0px; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
-QLabel#faint { color: $faint; }
+QLabel#faint, QToolButton#faint { color: $faint; }
+QListView#strip { background: $base; border: 1px solid $line; border-radius: 5px; padding: 2px; }
+QListView#strip:focus { border-color: $accent; }
 QScrollArea#start, QWidget#startPage { background: $backdrop; }
 QWidget#startPage QToolButton { padding: 5px; }
 QLabel#title { font-size: 17px; font-weight: 600; }

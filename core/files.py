@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+ABANDONED = 3600  # seconds: no write takes that long
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it when the block ends well.
 
-    The data is on disk before the name changes, so after a crash `path` is the old file or the new
-    one, whole. If the block raises (a full disk, say) the old file stays and the part is removed.
+    The data is on disk before the name changes, and the name before this returns: after a crash
+    `path` is the old file or the new one, whole. If the block raises (a full disk, say) the old
+    file stays and the part is removed; what a killed program left of a part goes an hour later.
     Raises `OSError` if the folder cannot be written.
     """
     path = Path(path).resolve()  # a link stays a link
+    _remove_old_parts(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     part = Path(name)
@@ -27,8 +33,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
+        _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _remove_old_parts(path: Path) -> None:
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(OSError):  # somebody else's, or gone by now
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the folder's names on disk, where a system lets a folder be opened (Windows does not)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems refuse: the file is there all the same
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -34,3 +34,14 @@ def test_others_may_read_what_was_saved(tmp_path):
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_what_a_killed_program_left_is_removed(tmp_path):
+    """An old part of the same file goes with the next write; a young one may be in use."""
+    for name in (".a.txt.old.part", ".a.txt.young.part", ".b.txt.old.part"):
+        (tmp_path / name).write_text("half")
+    for name in (".a.txt.old.part", ".b.txt.old.part"):
+        os.utime(tmp_path / name, (0, 0))
+    with atomic_path(tmp_path / "a.txt") as part:
+        part.write_text("x")
+    assert sorted(os.listdir(tmp_path)) == [".a.txt.young.part", ".b.txt.old.part", "a.txt"]

@@ -14,6 +14,7 @@ SHARED = {  # what both window and models may know
     "core.conversion",
     "core.encodings",
     "core.errors",
+    "core.files",
     "core.labelmap",
     "core.openraster",
     "core.palette",

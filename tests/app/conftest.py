@@ -23,6 +23,13 @@ def qapp_cls():
     return build_application
 
 
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch):
+    """A user's data folder of the test's own, also for windows that are told of none."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    return tmp_path / "data"
+
+
 @pytest.fixture
 def palette():
     return Palette.load("landscape")
@@ -39,10 +46,10 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def closed_window(qapp, qtbot, palette, store, engine, monkeypatch):
+def closed_window(qapp, qtbot, palette, store, data, engine, monkeypatch):
     """The window as built: an empty 64 × 64 scene, the engine not yet asked for."""
     monkeypatch.setattr(QMessageBox, "question", _nobody_answers)
-    window = build_window(qapp, lambda: engine, palette, store=store)
+    window = build_window(qapp, lambda: engine, palette, store=store, data=data)
     window.scene.replace(np.zeros((64, 64), np.uint8))
     window.show()
     window.canvas.setFocus()

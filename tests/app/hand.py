@@ -83,6 +83,8 @@ def wheel(canvas, point, notches, keys=PLAIN):
 def put_away(window):
     """Close a window and free it: the style sheet is slow on a pile of old windows."""
     window.undo_stack.setClean()
+    window.keeping.history.finish()
+    window.keeping.history.mark_saved()
     window.close()
     shiboken6.delete(window)
 

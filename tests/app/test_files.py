@@ -48,7 +48,7 @@ def test_save_and_open_give_the_same_map(closed_window, palette, choose, tmp_pat
     """A saved label map opens again with every id in its place."""
     hand.drag(closed_window.canvas, (10, 10), (50, 50))
     painted = closed_window.scene.labels.copy()
-    choose(tmp_path / "scene")
+    choose(tmp_path / "scene.png")
     assert closed_window.filing.save()
     closed_window.filing.new()
     closed_window.filing.open_path(tmp_path / "scene.png")
@@ -152,9 +152,10 @@ def test_a_picture_that_cannot_be_saved(window, qtbot, choose, tmp_path):
     assert window.studio.result is not None
 
 
-def test_another_scene_has_no_picture_yet(window, qtbot):
+def test_another_scene_has_no_picture_yet(window, qtbot, reply):
     """Opening another scene puts the picture of the old one away."""
     made(window, qtbot)
+    reply(Button.Discard)
     window.filing.open_example()
     assert window.studio.result is None
     assert not window.acts["save_picture"].isEnabled()
