@@ -33,7 +33,7 @@ def open_engine(path: Path) -> Engine:
 def main(arguments: list[str] | None = None) -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="sdm-studio", description=__doc__)
-    parser.add_argument("layout", nargs="?", type=Path, help="label map to open")
+    parser.add_argument("layout", nargs="?", type=Path, help="project or label map to open")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="model file")
     parser.add_argument("--palette", default="landscape", help="name, or path of a .toml file")
     options = parser.parse_args(arguments)

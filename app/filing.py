@@ -118,7 +118,8 @@ class Filing(QObject):
         )
         if answer != Button.Save:
             return answer == Button.Discard
-        self.save() if self._scene_file.holds_pictures else self.save_as()
+        can_hold_all = self._scene_file.holds_pictures or self._scene_file.pictures_saved
+        self.save() if can_hold_all else self.save_as()
         return self._scene_file.saved
 
     def _what_is_unsaved(self) -> str:

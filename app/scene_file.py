@@ -48,12 +48,17 @@ class SceneFile:
     @property
     def saved(self) -> bool:
         """Whether the document is as it was when opened or last saved, pictures and all."""
-        return self.layout_saved and self._history.saved
+        return self.layout_saved and self.pictures_saved
 
     @property
     def layout_saved(self) -> bool:
         """The same of the label map alone."""
         return self._undo_stack.isClean()
+
+    @property
+    def pictures_saved(self) -> bool:
+        """The same of the history alone."""
+        return self._history.saved
 
     # -- opening ----------------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class Shelf:
 def put(folder: Path, name: str, data: bytes) -> None:
     """Write the file `name` into `folder`, whole or not at all."""
     path = folder / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:
         part.write_bytes(data)
 

@@ -44,7 +44,7 @@ from app.record import Record
 
 SIDE, FRAME = 72, 4  # logical pixels of a thumbnail, and of the frame around the chosen one
 STAR = (8.0, 3.4)  # its outer and inner radius
-BAR = 8  # height of the scroll bar
+BAR = 12  # height of the scroll bar
 NOTHING = "Every picture that you make is kept here."
 
 

@@ -30,6 +30,12 @@ def data(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    """No test here pulls the plug (test_kill.py only kills, and runs in a process of its own)."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 @pytest.fixture
 def palette():
     return Palette.load("landscape")

@@ -138,6 +138,17 @@ def test_a_label_map_cannot_hold_pictures(window, qtbot, palette, reply, choose,
     assert len(read_project(tmp_path / "map.sdms").records) == 1
 
 
+def test_a_label_map_is_saved_on_the_way_out(window, palette, reply, choose, tmp_path):
+    """Save in the question writes a changed label map to its own file, without another question."""
+    write_labels(tmp_path / "map.png", np.full((64, 64), 3, np.uint8), palette)
+    window.filing.open_path(tmp_path / "map.png")
+    hand.drag(window.canvas, (10, 10))
+    reply(Button.Save)
+    where = choose("")
+    assert window.filing.may_go() and where == []
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "map.png")), window.scene.labels)
+
+
 def test_a_bitmap_is_never_overwritten_by_a_png(window, palette, choose, tmp_path):
     """A map opened from another format is saved under a new name."""
     Image.fromarray(np.full((40, 40), 3, np.uint8)).save(tmp_path / "map.bmp")
