@@ -95,6 +95,8 @@ def test_the_example_makes_way_for_a_picture(window, page, qtbot):
     window.studio.generate()
     qtbot.waitUntil(lambda: window.studio.result is not None, timeout=WAIT)
     assert window.result_panel.view._picture.pixelColor(3, 3).red() == 255
+    window.keeping.history.finish()
+    window.keeping.history.mark_saved()
     window.filing.new()
     assert window.result_panel.view._picture is None
 
