@@ -19,6 +19,7 @@ from app.reference import Reference
 from app.restoring import request_of, settings_of
 from app.scene import Scene
 from app.scene_file import SceneFile
+from app.settings import Store
 from app.studio import Studio
 from app.worker import failure
 from core.errors import InputError
@@ -51,6 +52,7 @@ class Exchange(QObject):
         studio: Studio,
         filing: Filing,
         scene_file: SceneFile,
+        store: Store,
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -59,7 +61,7 @@ class Exchange(QObject):
         self.open_weights: Callable[[Path], Engine] | None = None  # how a weights file is opened
         self.reference = Reference(scene)
         self.pictures: Callable[[], list[Result]] = self._shown_picture
-        self._folder = Path.home()
+        self._store = store
         self._ticked = {"png", "own"}
         self.openers: dict[str, Callable[[Path], None]] = {
             ".ora": self.import_ora,
@@ -206,10 +208,11 @@ class Exchange(QObject):
             tuple(self.pictures()),
             path.stem if path else "scene",
         )
-        dialog = ExportDialog(source, self._folder, self._ticked, self._window)
+        folder = Path(self._store.folder("exports") or Path.home())
+        dialog = ExportDialog(source, folder, self._ticked, self._window)
         dialog.exported.connect(self._tell_exported)
         dialog.exec()
-        self._folder = Path(dialog.folder.text())
+        self._store.keep_folder("exports", Path(dialog.folder.text()))
         self._ticked = {product.key for product in dialog.chosen} or self._ticked
 
     def _tell_exported(self, count: int) -> None:

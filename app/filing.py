@@ -25,7 +25,12 @@ OPEN_FILTER = (
 )
 PROJECT_FILTER = f"SDM Studio project (*{SUFFIX})"
 MAP_FILTER = f"Label map (*{MAP_SUFFIX})"
-PICTURE_FILTER = "PNG (*.png)"
+PICTURE_FILTERS = (
+    "PNG (*.png)",
+    "JPEG (*.jpg)",
+    "WebP (*.webp)",
+    "TIFF with 16 bits (*.tif)",
+)
 Button = QMessageBox.StandardButton
 
 
@@ -145,7 +150,7 @@ class Filing(QObject):
         if result is None:
             return
         name = f"picture-{result.request.seed}.png"
-        path = self._ask_where("Save picture", name, (PICTURE_FILTER,), "pictures")
+        path = self._ask_where("Save picture", name, PICTURE_FILTERS, "pictures")
         if path is not None:
             self._do(lambda: save_picture(path, result))
 

@@ -1,12 +1,10 @@
-"""numpy arrays as Qt images and Qt images as PNG bytes: the only file that knows both."""
+"""numpy arrays as Qt images: the only file that knows both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice
 from PySide6.QtGui import QImage, qRgb
 
 
@@ -40,25 +38,3 @@ def read_picture(path: Path) -> np.ndarray:
 def png_image(data: bytes) -> QImage:
     """The image of a PNG; a null image if the data is damaged."""
     return QImage.fromData(data, "PNG")
-
-
-def picture_png(picture: np.ndarray, texts: Mapping[str, str]) -> bytes:
-    """An RGB picture as PNG, with one text chunk for each entry of `texts`."""
-    image = picture_image(picture)
-    for key, text in texts.items():
-        image.setText(key, text)
-    return _png(image)
-
-
-def labels_png(labels: np.ndarray, colors: np.ndarray) -> bytes:
-    """A label map as an 8-bit palette PNG whose values are the ids."""
-    return _png(label_image(np.array(labels, order="C"), colors))
-
-
-def _png(image: QImage) -> bytes:
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    if not image.save(buffer, "PNG"):
-        raise OSError("the picture could not be encoded as PNG")
-    return bytes(data.data())

@@ -82,7 +82,9 @@ class MainWindow(QMainWindow):
         self.filing = Filing(self, keeping.scene_file, studio, store)
         self.gallery = Gallery(self, keeping.history, studio, scene, undo_stack, store)
         self.map_work = MapWork(self, scene, pen, undo_stack)
-        self.exchange = Exchange(self, scene, undo_stack, studio, self.filing, keeping.scene_file)
+        self.exchange = Exchange(
+            self, scene, undo_stack, studio, self.filing, keeping.scene_file, store
+        )
         self.exchange.openers[SUFFIX] = self.filing.open_recent
         self.exchange.pictures = self.gallery.results
         self._build_actions()

@@ -309,7 +309,7 @@ def test_everything_at_once(closed_window, palette, answer, qtbot, tmp_path):
     window = closed_window
     hand.drag(window.canvas, (5, 5), (50, 50))
     window.studio.result = result_of(window.scene.labels, palette)
-    window.exchange._folder = tmp_path
+    window.store.keep_folder("exports", tmp_path)
 
     def tick_all(dialog):
         for box in dialog.boxes.values():
@@ -346,7 +346,7 @@ def test_without_a_picture_only_the_layout_can_go(closed_window, answer):
 
 def test_the_dialog_tells_what_is_wrong(closed_window, answer, tmp_path):
     """A folder that is not there, a word that means nothing, and nothing ticked disable Export."""
-    closed_window.exchange._folder = tmp_path
+    closed_window.store.keep_folder("exports", tmp_path)
     (tmp_path / "scene-labels.png").write_bytes(b"old")
 
     def look(dialog):
@@ -368,7 +368,7 @@ def test_the_dialog_tells_what_is_wrong(closed_window, answer, tmp_path):
 
 def test_a_failed_file_says_how_far_it_came(closed_window, answer, qtbot, tmp_path, monkeypatch):
     """The dialog stays open with the sentence; what is written is whole."""
-    closed_window.exchange._folder = tmp_path
+    closed_window.store.keep_folder("exports", tmp_path)
     (tmp_path / "scene-ids.png").mkdir()  # a folder has the name of the second file
 
     def go(dialog):

@@ -10,6 +10,7 @@ from PIL import Image
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from core.labelmap import read_labels, write_labels
+from core.picture import read_picture
 from tests.app import hand
 
 Button = QMessageBox.StandardButton
@@ -141,6 +142,17 @@ def test_a_picture_carries_its_recipe(window, qtbot, choose, tmp_path):
     labels = Image.open(io.BytesIO(base64.b64decode(texts["sdm-studio:labels"])))
     assert labels.mode == "P"
     assert np.array_equal(np.asarray(labels), result.request.layout.labels)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
+def test_a_picture_in_another_format(window, qtbot, choose, tmp_path, suffix):
+    """The name decides the format; the recipe is in each."""
+    result = made(window, qtbot)
+    choose(tmp_path / f"picture{suffix}")
+    window.filing.save_picture()
+    found = read_picture(tmp_path / f"picture{suffix}")
+    assert found.recipe == result.request.recipe("fake")
+    assert np.array_equal(found.layout.labels, result.request.layout.labels)
 
 
 def test_a_picture_that_cannot_be_saved(window, qtbot, choose, tmp_path):
