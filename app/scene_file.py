@@ -107,7 +107,7 @@ class SceneFile:
         notice = self._show(replace(project, records=there), home, is_map)
         self._undo_stack.resetClean()
         self._history.mark_unsaved()
-        return f"{lost} pictures were in {home}, which cannot be read." if lost else notice
+        return f"{home} cannot be read; pictures that are lost with it: {lost}." if lost else notice
 
     def _adopt(self, project: Project, path: Path | None, is_map: bool = False) -> str:
         """Let the present document go, with its session, and take another."""

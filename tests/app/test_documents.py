@@ -342,7 +342,7 @@ def test_restore_without_the_project(window, qtbot, start, data, tmp_path):
     again = start()
     again.recovery_bar.restore.click()
     assert [r.recipe["seed"] for r in again.keeping.history.records] == [2]
-    assert "1 pictures were in" in again.error_bar.sentence.text()
+    assert "lost with it: 1." in again.error_bar.sentence.text()
 
 
 def test_discard(window, start, data):
