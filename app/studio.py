@@ -31,6 +31,7 @@ from core.request import (
 )
 
 PREVIEWS = 8  # per picture: each costs about as much as a step
+DRAFT_STEPS = 2  # of the few-step student, where the model has one
 VARIED_PREVIEWS = 4  # per picture of many: small pictures on a grid need fewer
 
 
@@ -276,6 +277,7 @@ class Studio(QObject):
             guidance_scale=settings.guidance_scale,
             seed=settings.seed,
             preview_every=max(1, round(settings.steps / PREVIEWS)),
+            draft_steps=DRAFT_STEPS,
         )
 
     # -- events -----------------------------------------------------------------------------------
@@ -296,7 +298,8 @@ class Studio(QObject):
                 self._step, self._steps = step, steps
             case Preview(images=images, step=step, steps=steps):
                 self._step, self._steps = step, steps
-                self.picture_changed.emit(images[0], f"preview · step {step} of {steps}")
+                caption = f"preview · step {step} of {steps}" if step else "draft"
+                self.picture_changed.emit(images[0], caption)
             case Result():
                 self._phase = "ready"
                 self.show_result(event)

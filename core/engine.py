@@ -36,6 +36,7 @@ from core.request import (
 )
 from core.sampling import SAMPLERS, Moment, SeedNoise, path_of, sample
 
+DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
 
 
@@ -141,14 +142,18 @@ class Engine:
         y = self.encode_layout(request.layout, (height, width))
         noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *size), self.device)
         x = noise()
-        if request.draft_steps and self.student is not None and not request.student:
+        drafted = request.draft_steps > 0 and self.student is not None and not request.student
+        if drafted:
             yield Preview(self._draft(request, y, size, draft_scale()), 0, steps)
         unet = self.student if request.student else self.unet
         denoise = Denoiser(unet, self.schedule, y, size, scales, self.chunk)
         step = SAMPLERS[request.sampler](self.schedule, request.eta)
         moments = sample(denoise, step, path, x, noise, self.schedule)
         for number, moment in enumerate(moments, start=1):
-            yield self._progress(request, moment, number, steps)
+            early = drafted and number < steps * DRAFT_STANDS  # the draft is the better picture
+            yield (
+                Stepped(number, steps) if early else self._progress(request, moment, number, steps)
+            )
         pictures = self.decode(moment.x)
         seconds = time.perf_counter() - started
         request = replace(request, guidance_scale=_compact(denoise.scales))

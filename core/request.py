@@ -79,7 +79,8 @@ class SampleRequest:
     many; 0 for none.
     student: sample with the distilled few-step student that lies beside the model.
     draft_steps: before the first step, a `Preview` by the student in so many steps, from the same
-    noise; 0 for none, and none if the model has no student.
+    noise, which stands until a predicted x0 shows more; 0 for none, and none if the model has no
+    student.
     """
 
     layout: Layout

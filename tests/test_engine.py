@@ -213,6 +213,7 @@ def test_a_draft_comes_first_and_changes_nothing(pair, layout):
     )
     events = list(pair.sample(drafted))
     assert isinstance(events[1], Preview) and events[1].step == 0 and len(events[1].images) == 2
+    assert [type(e) for e in events[2:-2]] == [Stepped, Preview, Stepped]  # early ones show less
     ends = [e.image for e in events if isinstance(e, Result)]
     assert all(np.array_equal(a, b.image) for a, b in zip(ends, results(pair, plain), strict=True))
     student = SampleRequest(layout, steps=2, sampler="consistency", seed=4, student=True)
