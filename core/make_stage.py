@@ -45,7 +45,13 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
         model = _first_autoencoder(args, device)
         perceptual = LPIPS(args.perceptual) if args.perceptual else None
         return AutoencoderStage(
-            data, model, perceptual, device, args.freeze_encoder, args.perceptual_weight
+            data,
+            model,
+            perceptual,
+            device,
+            args.freeze_encoder,
+            args.perceptual_weight,
+            args.adversarial,
         )
     if args.stage == "distillation":
         return _distillation(args, data, device)

@@ -64,6 +64,10 @@ class AutoencoderObjective(nn.Module):
         self.latent_noise, self.latent_weight = latent_noise, latent_weight
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return self.compare(batch)[0]
+
+    def compare(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses, and the decoded pictures that they are of."""
         image = batch["image"]
         latents = self.model.raw_latents(image).float()
         noise = seeded_noise(batch["seed"], latents.shape[1:], latents.device)
@@ -73,7 +77,7 @@ class AutoencoderObjective(nn.Module):
         if self.perceptual is not None:
             losses["lpips"] = self.perceptual(picture, image).mean()
             total = total + self.perceptual_weight * losses["lpips"]
-        return {"loss": total, **losses}
+        return {"loss": total, **losses}, picture
 
 
 T_SALT, DROP_SALT = 1, 2  # tell the draws of one sample apart; 0 is its noise

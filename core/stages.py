@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from core.adversarial import AdversarialObjective
 from core.checkpoint import Checkpoint
 from core.dataset import PairDataset, to_tensors
 from core.denoiser import Denoiser
 from core.device import pick_precision
 from core.labelmap import to_color
 from core.model.autoencoder import Autoencoder
+from core.model.discriminator import PatchDiscriminator
 from core.model.spec import AutoencoderSpec
 from core.model.unet import SDMUNet
 from core.objective import AutoencoderObjective, diffusion_inputs
@@ -65,12 +67,17 @@ class AutoencoderStage:
         device: torch.device,
         freeze_encoder: bool = False,
         perceptual_weight: float = 0.5,
+        adversarial: float = 0.0,
     ) -> None:
         self.dataset, self.spec, self.device = data, model.spec, device
         self.frozen = freeze_encoder
         model.train().requires_grad_(True)
         model.encoder.requires_grad_(not freeze_encoder)
+        self.adversarial = adversarial
         self.objective = AutoencoderObjective(model, perceptual, perceptual_weight)
+        if adversarial:
+            judge = PatchDiscriminator()
+            self.objective = AdversarialObjective(self.objective, judge, adversarial)
 
     def about(self) -> dict[str, Any]:
         return {
@@ -78,19 +85,27 @@ class AutoencoderStage:
             "spec": asdict(self.spec),
             "size": list(self.dataset.size),
             "freeze_encoder": self.frozen,
+            "adversarial": self.adversarial,
         }
 
     def export(
         self, state: Mapping[str, Tensor]
     ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
-        state = dict(state)
+        state = self._own(state)
         if not self.frozen:
             model = filled(Autoencoder(self.spec), state, self.device)
             state["latent_mean"], state["latent_std"] = latent_statistics(model, self.dataset)
         return Checkpoint(self.dataset.palette, autoencoder=self.spec), {"autoencoder": state}
 
+    def _own(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The autoencoder's tensors, without those of a discriminator beside it."""
+        if not self.adversarial:
+            return dict(state)
+        start = "autoencoder."
+        return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
-        model = filled(Autoencoder(self.spec), state, self.device)
+        model = filled(Autoencoder(self.spec), self._own(state), self.device)
         images = sheet_batch(self.dataset)["image"].to(self.device)
         with torch.no_grad():
             again = model.raw_decode(model.raw_latents(images))

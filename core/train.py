@@ -330,6 +330,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
     add("--perceptual", help="LPIPS network (.safetensors) for the autoencoder's loss")
     add("--perceptual-weight", type=float, default=0.5, help="of LPIPS beside the L1 of 1")
+    add("--adversarial", type=float, default=0.0, help="weight of passing for a photo, 0 for none")
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
     add("--init", help="checkpoint of the same shape to start from, instead of random weights")
     add("--grow", action="store_true", help="with --init of another shape: take over what fits")

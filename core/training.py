@@ -74,6 +74,9 @@ class StepDone:
 class TrainRun:
     """An objective with its optimiser and moving average, at a step.
 
+    An objective may have `lr_scales`: what the learning rate is multiplied by for parameters whose
+    names begin so. Each such group is clipped by its own norm.
+
     Raises `TrainingError` from `load` if a state file is damaged or belongs to another network.
     """
 
@@ -85,7 +88,10 @@ class TrainRun:
         self.names, self.parameters = list(trained), list(trained.values())
         self.ema = [p.detach().clone() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(
-            self.parameters, settings.lr, weight_decay=settings.weight_decay, fused=True
+            grouped(trained, getattr(objective, "lr_scales", {})),
+            settings.lr,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
 
@@ -162,6 +168,17 @@ class TrainRun:
                 }
 
 
+def grouped(
+    parameters: dict[str, nn.Parameter], lr_scales: dict[str, float]
+) -> list[dict[str, Any]]:
+    """Optimiser groups: one for each prefix in `lr_scales`, after one for all the others."""
+    groups = [{"params": [], "lr_scale": scale} for scale in (1.0, *lr_scales.values())]
+    for name, parameter in parameters.items():
+        prefixes = (i for i, start in enumerate(lr_scales, 1) if name.startswith(start))
+        groups[next(prefixes, 0)]["params"].append(parameter)
+    return [group for group in groups if group["params"]]
+
+
 def _like(parameter: Tensor, values: Tensor) -> Tensor:
     """`values` in the parameter's own memory layout: the fused optimiser walks both abreast."""
     return torch.empty_like(parameter, requires_grad=False).copy_(values)
@@ -202,7 +219,7 @@ def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepD
         started = time.perf_counter()
         lr = run.settings.lr_at(run.step)
         for group in run.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["lr_scale"]
         torch.manual_seed(sample_seed(run.settings.seed, run.step))  # for dropout layers alone
         with autocast:
             losses = module({k: v.to(run.device, non_blocking=True) for k, v in batch.items()})
@@ -220,9 +237,12 @@ def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepD
 
 
 def _update(run: TrainRun) -> float:
-    """Clip, step, and clear the gradients; gives their norm before clipping."""
+    """Clip, step, and clear the gradients; gives the first group's norm before clipping."""
     run.scaler.unscale_(run.optimizer)
-    norm = nn.utils.clip_grad_norm_(run.parameters, run.settings.clip_norm)
+    limit = run.settings.clip_norm
+    norm, *_ = [
+        nn.utils.clip_grad_norm_(group["params"], limit) for group in run.optimizer.param_groups
+    ]
     run.scaler.step(run.optimizer)
     run.scaler.update()
     run.optimizer.zero_grad(set_to_none=True)

@@ -116,6 +116,18 @@ def test_the_decoder_can_go_on_learning_alone(command, tmp_path):
     assert changed == {"decoder"}
 
 
+def test_an_adversary_helps_and_stays_behind(command, tmp_path):
+    """It is trained and resumed with the autoencoder, and is not in the weights."""
+    more = ("--stage", "autoencoder", "--adversarial", "0.1")
+    assert train.main(command("ae", *more, "--steps", "2", spec=SMALL_AUTOENCODER)) == 0
+    resumed = (*more, "--steps", "3", "--resume")
+    assert train.main(command("ae", *resumed, spec=SMALL_AUTOENCODER)) == 0
+    made = tmp_path / "ae" / "weights.safetensors"
+    assert Checkpoint.open(made).load_autoencoder() is not None
+    assert not any("discriminator" in key for key in weights(tmp_path / "ae"))
+    assert "judging" in (tmp_path / "ae" / "log.csv").read_text().splitlines()[0]
+
+
 def test_weights_of_another_shape_are_taken_over_where_asked(command, tmp_path, capsys):
     """More latent channels than the autoencoder began with; unasked, the shapes must agree."""
     first = command("ae", "--stage", "autoencoder", "--steps", "2", spec=SMALL_AUTOENCODER)
