@@ -62,6 +62,12 @@ MAP = (
     Wish("replace_label", "Replace a label…", ("Ctrl+H",)),
     Wish("canvas_size", "Canvas size…", ("Ctrl+Alt+C",)),
 )
+PINNED = tuple(Wish(f"pinned_{n}", f"Pinned label {n}", (str(n),)) for n in range(1, 10))
+PIN = tuple(Wish(f"pin_{n}", f"Pin this label to {n}", (f"Alt+{n}",)) for n in range(1, 10))
+PALETTE = (
+    Wish("load_palette", "Load palette file…"),
+    Wish("edit_palette", "Edit palette…"),
+)
 PICTURE = (
     Wish("generate", "Generate", ("Ctrl+Return", "Ctrl+Enter")),
     Wish("variations", "Variations", ("Ctrl+Shift+Return", "Ctrl+Shift+Enter")),
@@ -85,6 +91,12 @@ VIEW = (
     Wish("photo_under", "Photo under the map", ("Ctrl+Shift+R",)),
     Wish("photo_away", "Put the photo away"),
 )
+LABEL_VIEW = (
+    Wish("alone", "Show only this label", ("S",), "alone"),
+    Wish("used_only", "List only labels in use", ("U",), "filter"),
+    Wish("borders", "Label borders", ("C",)),
+    Wish("patterns", "Patterns on labels"),
+)
 HELP = (Wish("keys", "Keys", ("F1",)), Wish("start_page", "Start page"))
 
 BY_POINTER = (  # what the canvas itself understands, for the key sheet
@@ -94,6 +106,7 @@ BY_POINTER = (  # what the canvas itself understands, for the key sheet
     ("Backspace", "Take the last corner back"),
     ("Esc", "Drop the stroke or shape"),
     ("Alt+click", "Pick a label"),
+    ("1 … 9, Alt+1 … 9", "Take a pinned label, pin the label in hand"),
     ("Wheel", "Zoom about the pointer"),
     ("Ctrl+wheel", "Size of the brush"),
     ("Space+drag, middle button", "Pan"),

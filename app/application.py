@@ -16,6 +16,7 @@ from app.examples import EXAMPLES
 from app.icons import tinted
 from app.keeping import build_keeping
 from app.main_window import MainWindow
+from app.palettes.library import Library
 from app.pen import Pen
 from app.scene import Scene
 from app.settings import Store, data_folder
@@ -57,7 +58,8 @@ def build_window(
     pen = Pen(palette, palette.find("tree") or palette.erase_id)
     pen.pressure = store.pressure
     keeping = build_keeping(scene, undo_stack, pen, studio, store, data or data_folder())
-    window = MainWindow(scene, pen, undo_stack, keeping, studio, store, theme)
+    library = Library((data or data_folder()) / "palettes")
+    window = MainWindow(scene, pen, undo_stack, keeping, studio, store, theme, library)
     if layout is not None:
         window.filing.open_path(layout)
     elif palette.name == "landscape":  # the example is painted with that one

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.commands import UndoStack
 from app.gestures import Gestures
 from app.imaging import label_image, picture_image
+from app.label_view import LabelView
 from app.overlay import brush_path, draw_path, path_rect, sketch_path
 from app.pen import Pen
 from app.scene import Scene
@@ -63,6 +64,7 @@ class Canvas(QWidget):
         self.scene, self.pen = scene, pen
         self.opacity = 1.0
         self.view = Viewport()
+        self.label_view = LabelView()
         self.gestures = Gestures(self, undo_stack)
         self._picture: QImage | None = None
         self._fitted = True
@@ -87,6 +89,7 @@ class Canvas(QWidget):
         self.scene.changed.connect(self._repaint_map)
         self.scene.replaced.connect(self._show_scene)
         self.pen.changed.connect(self._show_pen)
+        self.label_view.changed.connect(self._show_labels)
         self.gestures.painting.connect(self.painting)
         self.gestures.held.connect(self._show_cursor_shape)
 
@@ -122,10 +125,14 @@ class Canvas(QWidget):
     def _show_scene(self) -> None:
         self.gestures.drop()
         self.pen.last_point = None
-        self._labels = label_image(self.scene.labels, self.scene.palette.colors)
         if self._shown_size != self.scene.size:
             self._shown_size = self.scene.size
             self.fit()
+        self._show_labels()
+
+    def _show_labels(self) -> None:
+        colors = self.label_view.colors(self.scene.palette)
+        self._labels = label_image(self.scene.labels, colors)
         self.update()
 
     def _repaint_map(self, rect: QRect) -> None:
@@ -184,6 +191,7 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.fillRect(event.rect(), self.palette().color(QPalette.ColorRole.Dark))
         self._draw_map(painter)
+        self.label_view.draw(painter, event.rect(), self.view, self.scene, self.opacity)
         self._draw_overlay(painter)
 
     def _draw_map(self, painter: QPainter) -> None:

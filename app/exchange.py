@@ -65,7 +65,6 @@ class Exchange(QObject):
         self._ticked = {"png", "own"}
         self.openers: dict[str, Callable[[Path], None]] = {
             ".ora": self.import_ora,
-            ".toml": self._take_palette,
             ".safetensors": self._take_weights,
         }
 
@@ -149,13 +148,6 @@ class Exchange(QObject):
                 self._filing.open_path(path)
         else:
             self.import_image(path)
-
-    def _take_palette(self, path: Path) -> None:
-        palette = Palette.load(path)
-        self.done.emit(
-            f"{path.name} is a palette of {len(palette)} labels. To paint with it, start the "
-            f"program with --palette {path.name}."
-        )
 
     def _take_weights(self, path: Path) -> None:
         if self.open_weights is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtGui import QImage, qRgb
+from PySide6.QtGui import QImage, qRgb, qRgba
 
 
 def label_image(labels: np.ndarray, colors: np.ndarray) -> QImage:
@@ -16,6 +17,17 @@ def label_image(labels: np.ndarray, colors: np.ndarray) -> QImage:
     height, width = labels.shape
     image = QImage(labels.data, width, height, width, QImage.Format.Format_Indexed8)
     image.setColorTable([qRgb(*color) for color in colors.tolist()])
+    return image
+
+
+def ink_image(pixels: np.ndarray, inks: Sequence[tuple[int, int, int, int]]) -> QImage:
+    """An Indexed8 view of `pixels`, uint8 `[h, w]`, contiguous: each an index into RGBA `inks`.
+
+    Keep the array alive as long as the image.
+    """
+    height, width = pixels.shape
+    image = QImage(pixels.data, width, height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable([qRgba(*ink) for ink in inks])
     return image
 
 

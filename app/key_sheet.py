@@ -15,7 +15,10 @@ Section = tuple[str, list[tuple[str, str]]]
 SECTIONS = (
     ("Tools", actions.TOOLS),
     ("Labels and brush", actions.LABELS),
-    ("Picture and view", actions.PICTURE + actions.HISTORY + actions.VIEW),
+    (
+        "Picture and view",
+        actions.PICTURE + actions.HISTORY + actions.VIEW + actions.LABEL_VIEW,
+    ),
     ("File and edit", actions.FILE + actions.EDIT + actions.MAP),
 )
 

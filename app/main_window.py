@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent
@@ -28,12 +29,14 @@ from app.icons import retint
 from app.keeping import Keeping
 from app.key_sheet import KeySheet
 from app.map_work import MapWork
+from app.palettes.desk import PaletteDesk
+from app.palettes.library import Library
+from app.palettes.pins import DIGITS
 from app.panels.chip import Chip
 from app.panels.error_bar import ErrorBar
 from app.panels.generate import GeneratePanel
 from app.panels.history import HistoryPanel
 from app.panels.options import OptionsBar
-from app.panels.palette import PalettePanel
 from app.panels.recovery_bar import RecoveryBar
 from app.panels.result import PictureView, ResultPanel
 from app.panels.tools import ToolStrip
@@ -73,6 +76,7 @@ class MainWindow(QMainWindow):
         studio: Studio,
         store: Store,
         theme: Theme,
+        library: Library,
     ) -> None:
         super().__init__()
         self.scene, self.pen, self.undo_stack = scene, pen, undo_stack
@@ -88,7 +92,7 @@ class MainWindow(QMainWindow):
         self.exchange.openers[SUFFIX] = self.filing.open_recent
         self.exchange.pictures = self.gallery.results
         self._build_actions()
-        self._build_widgets()
+        self._build_widgets(library)
         self._build_docks()
         self._build_menus()
         self._build_status_bar()
@@ -106,8 +110,8 @@ class MainWindow(QMainWindow):
             "quit": self.close,
             "undo": self.undo_stack.undo,
             "redo": self.undo_stack.redo,
-            "previous_label": lambda: self.pen.step(-1),
-            "next_label": lambda: self.pen.step(1),
+            "previous_label": lambda: self.palettes.step(-1),
+            "next_label": lambda: self.palettes.step(1),
             "swap": self.pen.swap,
             "preserve": lambda: self.pen.set_preserve(not self.pen.preserve),
             "mirror": self.map_work.mirror,
@@ -145,7 +149,14 @@ class MainWindow(QMainWindow):
             "delete_pictures": self.gallery.delete,
             "go_to_history": self.gallery.go,
             "history_limit": self.gallery.ask_limit,
+            "load_palette": lambda: self.palettes.converting.load(),
+            "edit_palette": lambda: self.palettes.converting.edit(),
         }
+        for digit in DIGITS:
+            slots[f"pinned_{digit}"] = partial(self._take_pinned, digit)
+            slots[f"pin_{digit}"] = partial(lambda d: self.palettes.pin_in_hand(d), digit)
+        for wish in actions.LABEL_VIEW:
+            slots[wish.name] = lambda: None  # a switch: the palettes' desk hears it toggle
         self.acts = {wish.name: self._build_action(wish, slots) for wish in all_wishes()}
         self.shortcuts = Shortcuts(all_wishes(), self.store)
         self.acts["save_picture"].setEnabled(False)
@@ -170,10 +181,21 @@ class MainWindow(QMainWindow):
     def _acts(self, wishes: Iterable[Wish]) -> list[QAction]:
         return [self.acts[wish.name] for wish in wishes]
 
-    def _build_widgets(self) -> None:
+    def _build_widgets(self, library: Library) -> None:
         self.canvas = Canvas(self.scene, self.pen, self.undo_stack)
         self.error_bar = ErrorBar()
-        self.palette_panel = PalettePanel(self.scene.palette)
+        self.palettes = PaletteDesk(
+            self.scene,
+            self.pen,
+            self.canvas,
+            self.undo_stack,
+            self.studio,
+            self.store,
+            library,
+            self.acts,
+        )
+        self.palette_panel = self.palettes.panel
+        self.exchange.openers[".toml"] = self.palettes.converting.choose
         self.result_panel = ResultPanel(self.acts["save_picture"])
         self.generate_panel = GeneratePanel(self.studio.settings)
         self.history_panel = HistoryPanel(
@@ -244,12 +266,19 @@ class MainWindow(QMainWindow):
         file = bar.addMenu("&File")
         _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 6, 9))
         file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
-        edit = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.SETUP)
-        _fill_menu(bar.addMenu("&Edit"), edit, breaks=(2, 5, 10, 12))
+        edit = bar.addMenu("&Edit")
+        wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS)
+        _fill_menu(edit, wishes, breaks=(2, 5, 10))
+        _fill_menu(edit.addMenu("Pinned labels"), self._acts(actions.PINNED))
+        _fill_menu(edit.addMenu("Pin this label"), self._acts(actions.PIN))
+        _fill_menu(edit, self._acts(actions.SETUP), breaks=(0,))
+        bar.addMenu(self.palettes.menu)
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
         _fill_menu(bar.addMenu("&Picture"), self._acts(actions.PICTURE + actions.HISTORY), (4,))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
+        view.addSeparator()
+        _fill_menu(view, self._acts(actions.LABEL_VIEW))
         view.addSeparator()
         view.addActions([dock.toggleViewAction() for dock in [*self.docks, self.photo_dock]])
         view.addAction("Reset layout").triggered.connect(self.reset_layout)
@@ -281,7 +310,7 @@ class MainWindow(QMainWindow):
             bar.addPermanentWidget(label)
 
     def _connect(self) -> None:
-        self.scene.replaced.connect(self._follow_scene)
+        self.scene.replaced.connect(self._show_title)
         self.undo_stack.cleanChanged.connect(self._show_title)
         self.undo_stack.indexChanged.connect(self.studio.review)
         self.undo_stack.canUndoChanged.connect(self._show_undo)
@@ -314,6 +343,7 @@ class MainWindow(QMainWindow):
         self.exchange.failed.connect(self.show_failure)
         self._connect_keeping()
         DropArea(self, self.exchange.take)
+        self.palettes.converting.failed.connect(self.show_failure)
         for box in self.findChildren(QSpinBox):
             box.lineEdit().setTextMargins(4, 0, 0, 0)  # a style sheet does not reach this one
             box.lineEdit().returnPressed.connect(self.canvas.setFocus)  # who has the keys again
@@ -347,12 +377,7 @@ class MainWindow(QMainWindow):
 
     def _retint(self) -> None:
         retint(self)
-
-    def _follow_scene(self) -> None:
-        """Another map, perhaps of another palette."""
-        self.palette_panel.show_palette(self.scene.palette)
-        self.pen.adopt(self.scene.palette)
-        self._show_title()
+        self.palettes.panel.relist()
 
     def _show_keys(self) -> None:
         self.shortcuts.apply(self.acts)
@@ -375,7 +400,6 @@ class MainWindow(QMainWindow):
     def _show_pen(self) -> None:
         self.acts[self.pen.tool].setChecked(True)
         self.options.show_pen(self.pen)
-        self.palette_panel.show_labels(self.pen.label, self.pen.previous_label)
 
     def _show_place(self, point: tuple[float, float] | None) -> None:
         label = self.scene.label_at(point) if point else None
@@ -434,6 +458,11 @@ class MainWindow(QMainWindow):
         self.pen.set_pressure(pressure)
         self.store.pressure = pressure
 
+    def _take_pinned(self, digit: int) -> None:
+        label = self.palettes.pins.label_on(digit)
+        if label is not None:
+            self._choose_label(label)
+
     def choose_theme(self, choice: str) -> None:
         """Wear another theme, and remember it."""
         self.store.theme = choice
@@ -475,9 +504,13 @@ def all_wishes() -> list[Wish]:
         actions.TOOLS,
         actions.LABELS,
         actions.MAP,
+        actions.PINNED,
+        actions.PIN,
+        actions.PALETTE,
         actions.PICTURE,
         actions.HISTORY,
         actions.VIEW,
+        actions.LABEL_VIEW,
         actions.HELP,
     )
     return [wish for table in tables for wish in table]

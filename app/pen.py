@@ -56,12 +56,6 @@ class Pen(QObject):
         """Back to the label before this one."""
         self.choose(self.previous_label)
 
-    def step(self, by: int) -> None:
-        """Go `by` labels down the palette, round the end, past hidden ones."""
-        shown = [c.id for c in self.palette.classes if not c.hidden]
-        here = shown.index(self.label) if self.label in shown else 0
-        self.choose(shown[(here + by) % len(shown)])
-
     def resize(self, diameter: int) -> None:
         """Set the brush to `diameter` pixels, 1 to `MAX_DIAMETER`."""
         self.diameter = max(1, min(MAX_DIAMETER, int(diameter)))

@@ -151,6 +151,26 @@ class Store:
     def history_limit(self, limit: int) -> None:
         self._settings.setValue("history/limit_mb", limit // 2**20)
 
+    def pins(self, palette: str) -> dict[int, str] | None:
+        """Key → name of the label pinned on it, for a palette; None if there never was one."""
+        try:
+            found = json.loads(self._settings.value(f"pins/{palette}", "null"))
+            return None if found is None else {int(k): str(name) for k, name in found.items()}
+        except (AttributeError, TypeError, ValueError):
+            return None
+
+    def keep_pins(self, palette: str, pins: dict[int, str]) -> None:
+        """Remember which labels of a palette are pinned."""
+        self._settings.setValue(f"pins/{palette}", json.dumps(pins))
+
+    def flag(self, name: str) -> bool:
+        """Whether something that can be switched on was on; at first it is off."""
+        return self._settings.value(f"view/{name}", "off") == "on"
+
+    def keep_flag(self, name: str, on: bool) -> None:
+        """Remember that something was switched on or off."""
+        self._settings.setValue(f"view/{name}", "on" if on else "off")
+
     def window(self) -> tuple[QByteArray, QByteArray]:
         """(geometry, docks) of the main window as it was left; empty at first."""
         keys = ("window/geometry", "window/docks")

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from app.reading import PaletteDiffers, Reading
 from app.scene import Scene
 from app.settings import GenerateSettings
 from app.worker import Job, Worker, failure
+from core.conversion import same_labels
 from core.request import (
     MAX_SEED,
     Engine,
     Event,
     Failed,
-    Layout,
     ModelInfo,
     Preview,
     RequestError,
@@ -73,7 +74,8 @@ class Studio(QObject):
     status_changed(Status). settings_changed(GenerateSettings). picture_changed(picture, caption):
     uint8 `[H, W, 3]` or None: a preview while sampling, else the last result. varied(Varied): what
     comes of `vary`, in place of picture_changed. made(Result): a picture is finished, one of `vary`
-    too. failed(Failed).
+    too. failed(Failed). palette_differs: the model was trained on another palette than the scene's,
+    and `reading` does not know yet how it should read the scene.
     """
 
     status_changed = Signal(object)
@@ -82,6 +84,7 @@ class Studio(QObject):
     varied = Signal(object)
     made = Signal(object)
     failed = Signal(object)
+    palette_differs = Signal()
 
     def __init__(
         self, scene: Scene, settings: GenerateSettings, open_engine: Callable[[], Engine]
@@ -92,6 +95,7 @@ class Studio(QObject):
         self.result: Result | None = None
         self.model: ModelInfo | None = None
         self._stand_in: tuple[np.ndarray | None, str] = (None, "")  # shown while there is no result
+        self.reading = Reading(scene)
         self._open_engine = open_engine
         self._engine: Engine | None = None  # touched by the worker thread only
         self._phase = "loading"  # or "no model", "ready", "sampling", "failed"
@@ -121,7 +125,7 @@ class Studio(QObject):
         try:
             request = self._freeze()
         except RequestError as error:
-            self.failed.emit(failure(error))
+            self._refuse(error)
             return
         self.varying = False
         self._submit(lambda: self._session(request), request.steps)
@@ -139,7 +143,7 @@ class Studio(QObject):
             every = max(1, round(base.steps / VARIED_PREVIEWS))
             requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
         except RequestError as error:
-            self.failed.emit(failure(error))
+            self._refuse(error)
             return False
         self.varying = True
         self._submit(lambda: self._varying_session(requests), base.steps * len(requests))
@@ -150,6 +154,13 @@ class Studio(QObject):
         self._step, self._steps, self._began = 0, steps, time.monotonic()
         self._ticket = self._worker.submit(job)
         self._tell()
+
+    def _refuse(self, error: RequestError) -> None:
+        """Say why there is no request, or ask for what it lacks."""
+        if isinstance(error, PaletteDiffers):
+            self.palette_differs.emit()
+        else:
+            self.failed.emit(failure(error))
 
     def cancel(self) -> None:
         """Give up the running sample within one step and go back to the last finished picture."""
@@ -192,9 +203,7 @@ class Studio(QObject):
     def review(self) -> None:
         """Compare the scene with the layout of the last picture."""
         drawn = self.result and self.result.request.layout
-        self._stale = drawn is not None and not (
-            drawn.palette == self.scene.palette and np.array_equal(drawn.labels, self.scene.labels)
-        )
+        self._stale = drawn is not None and not self.reading.is_of(drawn)
         self._tell()
 
     def forget_result(self) -> None:
@@ -247,8 +256,11 @@ class Studio(QObject):
         """Open the engine if need be, then sample. Runs in the worker thread."""
         if self._engine is None:
             self._engine = self._open_engine()
-        yield Opened(self._engine.info)
-        if request is not None:
+        info = self._engine.info
+        yield Opened(info)
+        if request is not None and not same_labels(request.layout.palette, info.palette):
+            yield PaletteDiffers()  # asked for before the model was there
+        elif request is not None:
             yield from self._engine.sample(request, self._guidance_now)
 
     def _varying_session(self, requests: list[SampleRequest]) -> Iterator[Any]:
@@ -271,7 +283,7 @@ class Studio(QObject):
     def _freeze(self) -> SampleRequest:
         settings = self.settings
         return SampleRequest(
-            Layout(self.scene.labels, self.scene.palette),
+            self.reading.layout(),
             steps=settings.steps,
             sampler=settings.sampler,
             guidance_scale=settings.guidance_scale,
@@ -289,7 +301,7 @@ class Studio(QObject):
             return
         match event:
             case Opened(info=info):
-                self.model = info
+                self.model, self.reading.model_palette = info, info.palette
                 self._phase = "sampling" if self._steps else "ready"
             case Started(steps=steps):
                 self._phase, self._step, self._steps = "sampling", 0, steps
@@ -306,6 +318,9 @@ class Studio(QObject):
                 self.made.emit(event)
             case Varied():
                 self._on_varied(event)
+            case PaletteDiffers():
+                self._phase = "ready"
+                self.palette_differs.emit()
             case Failed():
                 self._fail(event)
         self._tell()

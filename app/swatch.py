@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPen, QPixmap
+
+from app.imaging import ink_image
+from app.patterns import INKS, ink, pattern
 
 SCALE = 3  # drawn this much larger than shown, for dense screens
+Color = tuple[int, int, int]
 
 
-def swatch_pixmap(color: tuple[int, int, int], side: int) -> QPixmap:
-    """A square of `side` logical pixels; the faint rim keeps white apart from a white window."""
+@lru_cache(maxsize=1024)
+def swatch_pixmap(color: Color, side: int, patterned: int | None = None) -> QPixmap:
+    """A square of `side` logical pixels; the faint rim keeps white apart from a white window.
+
+    patterned: the id whose pattern lies over it, as on the canvas; None for the colour alone.
+    """
     pixmap = QPixmap(side * SCALE, side * SCALE)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.scale(SCALE, SCALE)
+    rectangle = QRectF(0.5, 0.5, side - 1, side - 1)
+    for brush in (QBrush(QColor(*color)), _pattern_brush(color, patterned)):
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(brush)
+        painter.drawRoundedRect(rectangle, side / 5, side / 5)
     painter.setPen(QPen(QColor(128, 128, 128, 140), 1))
-    painter.setBrush(QColor(*color))
-    painter.drawRoundedRect(QRectF(0.5, 0.5, side - 1, side - 1), side / 5, side / 5)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(rectangle, side / 5, side / 5)
     painter.end()
     pixmap.setDevicePixelRatio(SCALE)
     return pixmap
 
 
-def swatch_icon(color: tuple[int, int, int], side: int) -> QIcon:
+def swatch_icon(color: Color, side: int, patterned: int | None = None) -> QIcon:
     """The same as an icon that looks alike in a selected row."""
     icon = QIcon()
     for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
-        icon.addPixmap(swatch_pixmap(color, side), mode)
+        icon.addPixmap(swatch_pixmap(color, side, patterned), mode)
     return icon
+
+
+def _pattern_brush(color: Color, patterned: int | None) -> QBrush:
+    if patterned is None:
+        return QBrush(Qt.BrushStyle.NoBrush)
+    tile = pattern(patterned) * ink(color)
+    return QBrush(ink_image(tile, INKS).copy())  # the view would outlive its array

@@ -153,6 +153,15 @@ QScrollBar::handle:horizontal { min-width: 28px; }
 QScrollBar::handle:hover { background: $faint; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0px; height: 0px; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QTreeWidget { background: $base; border: 1px solid $line; border-radius: 5px; padding: 3px; }
+QTreeWidget:focus { border-color: $accent; }
+QTreeWidget::item { padding: 3px 4px; }
+QTreeWidget::item:hover { background: $hover; }
+QTreeWidget::item:selected { background: $accent; color: $on_accent; }
+QPushButton#palette { padding: 5px 22px 5px 8px; }
+QPushButton#palette::menu-indicator { image: url("$icons/arrow-down.svg"); width: 14px;
+                                      height: 14px; subcontrol-position: right center;
+                                      right: 6px; }
 QLabel#faint, QToolButton#faint { color: $faint; }
 QListView#strip { background: $base; border: 1px solid $line; border-radius: 5px; padding: 2px; }
 QListView#strip:focus { border-color: $accent; }

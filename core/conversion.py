@@ -38,7 +38,7 @@ class Conversion:
     @classmethod
     def between(cls, source: Palette, target: Palette) -> Conversion:
         """Match by name, then by synonym, then by the telling part of a dataset's raw name."""
-        if _names(source) == _names(target):
+        if same_labels(source, target):
             return cls(source, target, tuple(Match(c.id, BY_NAME) for c in source.classes))
         heads = _heads(target)
         return cls(source, target, tuple(_match(label, target, heads) for label in source.classes))
@@ -68,11 +68,15 @@ class Conversion:
     @property
     def plain(self) -> bool:
         """Whether every id keeps its number and its name: only looks or words differ."""
-        return _names(self.source) == _names(self.target)
+        return same_labels(self.source, self.target)
 
     def unplaced(self, labels: Iterable[int]) -> list[int]:
         """Those of `labels` that have no place; the unlabeled id needs none."""
         return [i for i in labels if self.matches[i].target is None and i != self.source.erase_id]
+
+    def unsettled(self, labels: Iterable[int]) -> list[int]:
+        """Those of `labels` that no word matched and that nobody has decided about."""
+        return [i for i in self.unplaced(labels) if self.matches[i].how == NOWHERE]
 
     def convert(self, labels: np.ndarray) -> np.ndarray:
         """A copy of a label map of the source, uint8 `[H, W]`, with ids of the target."""
@@ -92,8 +96,9 @@ def strip_counts(labels: np.ndarray) -> Iterator[np.ndarray]:
         yield cv2.calcHist([strip], [0], None, [256], [0, 256]).ravel().astype(np.int64)
 
 
-def _names(palette: Palette) -> list[str]:
-    return [c.name for c in palette.classes]
+def same_labels(one: Palette, other: Palette) -> bool:
+    """Whether every id has the same name in both: a map of one can be read as one of the other."""
+    return [c.name for c in one.classes] == [c.name for c in other.classes]
 
 
 def _match(label: LabelClass, target: Palette, heads: Mapping[str, int]) -> Match:

@@ -34,7 +34,8 @@ CONTROLS = (
     Canvas,
 )
 WHOLES = (QAbstractSpinBox, QComboBox, QLineEdit)  # with a text field, a list, a clear button
-DIALOGS = ("keys", "shortcuts", "canvas_size", "replace_label")  # the wishes that open one
+# The wishes that open one.
+DIALOGS = ("keys", "shortcuts", "canvas_size", "replace_label", "edit_palette")
 
 
 def is_part(widget):
@@ -102,6 +103,15 @@ def test_every_control_of_a_dialog(window, wish):
     (dialog,) = [d for d in window.findChildren(QDialog) if d.isVisible()]
     assert "\n".join(faults(dialog)) == ""
     assert dialog.windowTitle()
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+def test_every_control_of_a_conversion(window):
+    """The table of another palette, too."""
+    window.scene.labels[:] = 1
+    window.palettes.converting.choose("ade20k")
+    (dialog,) = [d for d in window.findChildren(QDialog) if d.isVisible()]
+    assert "\n".join(faults(dialog)) == "" and dialog.windowTitle()
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
 
 

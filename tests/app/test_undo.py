@@ -90,10 +90,10 @@ def test_everything_follows_the_palette(closed_window):
     shown = window.canvas.grab().toImage().pixelColor(middle).getRgb()[:3]
     assert shown == other[other.find("car")].color
     assert other[window.pen.label].name == "sky"
-    assert window.palette_panel.rows.count() == len(other.search(""))
+    assert len(window.palette_panel.rows.labels) == len(other.search(""))
     window.undo_stack.undo()
     assert window.pen.palette[window.pen.label].name == "sky"
-    assert window.palette_panel.rows.count() == 19
+    assert len(window.palette_panel.rows.labels) == 19
 
 
 def test_the_view_stays_with_a_map_of_the_same_size(closed_window):

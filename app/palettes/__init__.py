@@ -1,0 +1,1 @@
+"""Palettes in the window: choosing, pinning, editing and converting them."""

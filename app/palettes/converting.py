@@ -1,0 +1,116 @@
+"""Whole palettes: another one for the scene, an edited one, the model's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.commands import ReplaceScene, UndoStack
+from app.palettes.conversion_dialog import ConversionDialog
+from app.palettes.draft import Draft
+from app.palettes.editor import PaletteEditor
+from app.palettes.library import Library
+from app.scene import Scene
+from app.studio import Studio
+from app.worker import failure
+from core.conversion import Conversion, label_counts
+from core.palette import Palette, PaletteError
+
+PALETTE_FILTER = "Palettes (*.toml)"
+
+
+class Converting(QObject):
+    """Shows what will happen, then does it in one undo step. failed(Failed).
+
+    near: a widget of the window that the dialogs belong to.
+    """
+
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        near: QWidget,
+        scene: Scene,
+        undo_stack: UndoStack,
+        studio: Studio,
+        library: Library,
+    ) -> None:
+        super().__init__(near)
+        self._near, self._scene, self._undo_stack = near, scene, undo_stack
+        self._studio, self._library = studio, library
+        studio.palette_differs.connect(self._ask_reading)
+
+    # -- another palette --------------------------------------------------------------------------
+
+    def choose(self, source: str | Path) -> None:
+        """Paint with another palette, bundled or a TOML file; the scene is converted to it."""
+        try:
+            palette = Palette.load(source)
+        except PaletteError as error:
+            self.failed.emit(failure(error))
+        else:
+            self.adopt(palette)
+
+    def load(self) -> None:
+        """Ask for a palette's file and paint with it."""
+        title = "Load palette file"
+        name, _ = QFileDialog.getOpenFileName(self._near.window(), title, "", PALETTE_FILTER)
+        if name:
+            self.choose(Path(name))
+
+    def adopt(self, palette: Palette) -> None:
+        """Convert the scene to `palette`, with a look at the table where there is a choice."""
+        if palette == self._scene.palette:
+            return
+        conversion = Conversion.between(self._scene.palette, palette)
+        counts = label_counts(self._scene.labels)
+        if conversion.plain or not self._painted(counts):
+            self._convert(conversion)
+            return
+        text = (
+            f"The scene's labels become labels of {palette.title or palette.name}: by name, then "
+            "by synonym, then by part of a name. Whatever does not fit can be chosen here."
+        )
+        dialog = ConversionDialog(self._near.window(), conversion, counts, text, "Convert")
+        dialog.confirmed.connect(self._convert)
+        dialog.open()
+
+    def _painted(self, counts: np.ndarray) -> bool:
+        """Whether there is anything but the unlabeled id."""
+        return counts.sum() > counts[self._scene.palette.erase_id]
+
+    def _convert(self, conversion: Conversion) -> None:
+        labels = conversion.convert(self._scene.labels)
+        step = ReplaceScene(self._scene, labels, conversion.target, "convert palette")
+        self._undo_stack.push(step)
+
+    # -- editing ----------------------------------------------------------------------------------
+
+    def edit(self) -> None:
+        """Edit a copy of the scene's palette; saving it makes it the user's own and takes it."""
+        editor = PaletteEditor(self._near.window(), Draft(self._scene.palette), self._library)
+        editor.saved.connect(self._take_edited)
+        editor.open()
+
+    def _take_edited(self, draft: Draft, palette: Palette) -> None:
+        self._convert(Conversion.by_hand(draft.palette, palette, draft.places()))
+
+    # -- a model of another palette ---------------------------------------------------------------
+
+    def _ask_reading(self) -> None:
+        """Which labels the model should see in place of the scene's; then generate."""
+        source, model = self._scene.palette, self._studio.model
+        known = self._studio.reading.conversion or Conversion.between(source, model.palette)
+        text = (
+            f"The model {model.name} knows the labels of {model.palette.title or 'its palette'}. "
+            "For the picture it reads your labels so; the scene stays as it is. "
+            "This is asked once."
+        )
+        counts = label_counts(self._scene.labels)
+        dialog = ConversionDialog(self._near.window(), known, counts, text, "Generate")
+        dialog.confirmed.connect(self._studio.reading.settle)
+        dialog.confirmed.connect(self._studio.generate)
+        dialog.open()

@@ -1,0 +1,77 @@
+"""The palettes to choose from: those of the program, and the user's own folder of TOML files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from core.palette import Palette, PaletteError, bundled_palettes, normalise
+
+
+class Entry(NamedTuple):
+    """A palette in a menu. source: what `Palette.load` takes."""
+
+    title: str
+    source: str | Path
+
+
+class Library:
+    """folder: the user's own; it need not exist before something is saved in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._titles: dict[tuple, str] = {}
+
+    def bundled(self) -> list[Entry]:
+        """Those that come with the program."""
+        return [Entry(self._title(name, name, 0), name) for name in bundled_palettes()]
+
+    def own(self) -> list[Entry]:
+        """The user's own; one that cannot be read is listed under its file's name."""
+        ages = {path: path.stat().st_mtime_ns for path in sorted(self._folder.glob("*.toml"))}
+        return [Entry(self._title(path, path.stem, age), path) for path, age in ages.items()]
+
+    def _title(self, source: str | Path, fallback: str, age: int) -> str:
+        """Read once, and again when the file is newer."""
+        if (source, age) not in self._titles:
+            try:
+                self._titles[source, age] = Palette.load(source).title or fallback
+            except PaletteError:
+                self._titles[source, age] = fallback
+        return self._titles[source, age]
+
+    def path_for(self, title: str) -> Path:
+        """Where a palette of this title is kept. PaletteError if that cannot be a name."""
+        name = normalise(title).replace(" ", "_")
+        if not name:
+            raise PaletteError("The palette needs a title with a letter or a digit in it.")
+        if name in bundled_palettes():
+            raise PaletteError(
+                f"{title!r} is a palette of the program, which stays as it is. "
+                "Choose another title for yours."
+            )
+        return self._folder / f"{name}.toml"
+
+    def save(self, palette: Palette, replaces: Palette) -> None:
+        """Write a palette into the folder, over the file of the one that it `replaces`.
+
+        PaletteError if it cannot be written, or if its name is another palette's.
+        """
+        path = self._folder / f"{palette.name}.toml"
+        if path.exists() and not _holds(path, replaces):
+            raise PaletteError(
+                f"There is another palette with the title {palette.title!r}. "
+                "Choose another title for this one."
+            )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PaletteError(f"{self._folder} cannot be made: {error.strerror}.") from error
+        palette.save(path)
+
+
+def _holds(path: Path, palette: Palette) -> bool:
+    try:
+        return Palette.load(path) == palette
+    except PaletteError:
+        return False

@@ -1,0 +1,185 @@
+"""The list of labels: under headings that fold, or flat while a search is on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QBrush, QFont, QKeyEvent
+from PySide6.QtWidgets import QHeaderView, QMenu, QTreeWidget, QTreeWidgetItem
+
+from app.palettes.pins import DIGITS, Pins
+from app.swatch import swatch_icon
+from core.palette import LabelClass
+
+ROW_HEIGHT, HEADING_HEIGHT, SWATCH = 26, 22, 18  # logical pixels
+PIN_WIDTH = 22
+ID_ROLE = Qt.ItemDataRole.UserRole
+GROUP_ROLE = Qt.ItemDataRole.UserRole + 1
+NO_GROUP = "more"
+
+
+class LabelRows(QTreeWidget):
+    """taken(id): a label was clicked or entered. pin_wanted(digit, id), unpin_wanted(id) and
+    alone_wanted(id or None): asked for in the menu of a row."""
+
+    taken = Signal(int)
+    pin_wanted = Signal(int, int)
+    unpin_wanted = Signal(int)
+    alone_wanted = Signal(object)
+
+    def __init__(self, pins: Pins) -> None:
+        super().__init__()
+        self._pins = pins
+        self._folded: set[str] = set()
+        self._alone: int | None = None
+        self.setAccessibleName("Labels")
+        self.setToolTip("Enter takes the label; the menu key pins it to a key 1 to 9")
+        self.setIconSize(QSize(SWATCH, SWATCH))
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setHeaderHidden(True)
+        self.setColumnCount(2)
+        self.setRootIsDecorated(False)
+        self.setIndentation(0)
+        self.header().setStretchLastSection(False)
+        self.header().setMinimumSectionSize(PIN_WIDTH)
+        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
+        self.header().resizeSection(1, PIN_WIDTH)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._show_menu)
+        self.itemClicked.connect(self._take)
+        self.itemActivated.connect(self._take)
+        self.itemCollapsed.connect(self._on_fold)
+        self.itemExpanded.connect(self._on_fold)
+
+    # -- what is listed ---------------------------------------------------------------------------
+
+    def show_labels(
+        self, labels: list[LabelClass], grouped: bool, patterned: bool, alone: int | None
+    ) -> None:
+        """List `labels`, under a heading for each group if `grouped`."""
+        self._alone = alone
+        self.clear()
+        self._items = {label.id: self._row(label, patterned) for label in labels}
+        groups = list(dict.fromkeys(label.group or NO_GROUP for label in labels))
+        if not grouped or len(groups) < 2:
+            self.addTopLevelItems(list(self._items.values()))
+            return
+        for group in groups:
+            heading = self._heading(group)
+            self.addTopLevelItem(heading)
+            heading.setFirstColumnSpanned(True)
+            members = (label.id for label in labels if (label.group or NO_GROUP) == group)
+            heading.addChildren([self._items[label] for label in members])
+            heading.setExpanded(group not in self._folded)
+            _mark(heading)
+
+    @property
+    def labels(self) -> list[int]:
+        """The ids that are listed, from top to bottom, also under folded headings."""
+        found = []
+        for index in range(self.topLevelItemCount()):
+            item = self.topLevelItem(index)
+            children = [item.child(row) for row in range(item.childCount())]
+            found += [child.data(0, ID_ROLE) for child in children or [item]]
+        return found
+
+    def row(self, label: int) -> QTreeWidgetItem | None:
+        """The row of a label, if it is listed."""
+        return self._items.get(label)
+
+    def select(self, label: int) -> None:
+        """Mark the label in hand, or the folded heading that it is under, if it is listed."""
+        item = self.row(label)
+        if item is not None and item.parent() is not None and not item.parent().isExpanded():
+            item = item.parent()
+        self.setCurrentItem(item)
+        if item is not None:
+            self.scrollToItem(item)
+
+    def _row(self, label: LabelClass, patterned: bool) -> QTreeWidgetItem:
+        digit = self._pins.digit_of(label.id)
+        item = QTreeWidgetItem([label.name, str(digit or "")])
+        item.setIcon(0, swatch_icon(label.color, SWATCH, label.id if patterned else None))
+        item.setData(0, ID_ROLE, label.id)
+        item.setSizeHint(0, QSize(0, ROW_HEIGHT))
+        item.setTextAlignment(1, Qt.AlignmentFlag.AlignCenter)
+        item.setForeground(1, QBrush(self.palette().placeholderText()))
+        words = ", ".join((label.name, *label.synonyms))
+        item.setToolTip(0, f"{words} (key {digit})" if digit else words)
+        item.setData(0, Qt.ItemDataRole.AccessibleTextRole, _spoken(label, digit))
+        if label.id == self._alone:
+            _embolden(item)
+        return item
+
+    def _heading(self, group: str) -> QTreeWidgetItem:
+        item = QTreeWidgetItem([group])
+        item.setData(0, GROUP_ROLE, group)
+        item.setSizeHint(0, QSize(0, HEADING_HEIGHT))
+        item.setForeground(0, QBrush(self.palette().placeholderText()))
+        item.setToolTip(0, "Fold or unfold (Enter)")
+        item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{group}, group")
+        return item
+
+    # -- hand and keys ----------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter takes the row, whatever the desktop's habit of activating rows is."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentItem():
+            self._take(self.currentItem())
+        else:
+            super().keyPressEvent(event)
+
+    def _take(self, item: QTreeWidgetItem) -> None:
+        label = item.data(0, ID_ROLE)
+        if label is None:
+            item.setExpanded(not item.isExpanded())
+        else:
+            self.taken.emit(label)
+
+    def _on_fold(self, item: QTreeWidgetItem) -> None:
+        group = item.data(0, GROUP_ROLE)
+        (self._folded.discard if item.isExpanded() else self._folded.add)(group)
+        _mark(item)
+
+    def _show_menu(self, at: QPoint) -> None:
+        item = self.itemAt(at)
+        if item is not None and item.data(0, ID_ROLE) is not None:
+            self.menu(item.data(0, ID_ROLE)).popup(self.viewport().mapToGlobal(at))
+
+    def menu(self, label: int) -> QMenu:
+        """What can be done with a label."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        alone = menu.addAction("Show only this label")
+        alone.setCheckable(True)
+        alone.setChecked(label == self._alone)
+        alone.toggled.connect(lambda on: self.alone_wanted.emit(label if on else None))
+        pin = menu.addMenu("Pin to key")
+        for digit in DIGITS:
+            held = self._pins.label_on(digit)
+            text = f"&{digit}" if held is None else f"&{digit}   {self._pins.palette[held].name}"
+            action = pin.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(held == label)
+            action.triggered.connect(lambda _=False, d=digit: self.pin_wanted.emit(d, label))
+        if self._pins.digit_of(label) is not None:
+            menu.addAction("Unpin").triggered.connect(lambda: self.unpin_wanted.emit(label))
+        return menu
+
+
+def _mark(heading: QTreeWidgetItem) -> None:
+    """The sign that tells a folded heading from an open one."""
+    group = heading.data(0, GROUP_ROLE)
+    sign = "▾" if heading.isExpanded() else "▸"
+    count = "" if heading.isExpanded() else f"  {heading.childCount()}"
+    heading.setText(0, f"{sign} {group}{count}")
+
+
+def _spoken(label: LabelClass, digit: int | None) -> str:
+    return f"{label.name}, key {digit}" if digit else label.name
+
+
+def _embolden(item: QTreeWidgetItem) -> None:
+    font = QFont(item.font(0))
+    font.setBold(True)
+    item.setFont(0, font)
