@@ -13,6 +13,7 @@ from core.objective import (
     balanced_weights,
     diffusion_inputs,
     seeded_noise,
+    shifted,
 )
 from core.schedule import ScheduleSpec
 from core.training import TrainingError, TrainRun, TrainSettings, train
@@ -218,3 +219,15 @@ def test_a_state_from_before_a_field_existed_goes_on_where_the_field_is_off(tmp_
     for other in ({"width": 8, "wings": True}, {"width": 9}, {}):
         with pytest.raises(TrainingError, match="was trained with spec"):
             run_of().load(path, {"spec": other})
+
+
+def test_the_perceptual_loss_looks_from_a_corner_of_each_seed():
+    """Cut to three pixels less, at the same corner in both pictures, which differs by seed."""
+    ramp = torch.arange(12.0).expand(1, 12, 12) + 100 * torch.arange(12.0)[:, None]
+    pictures = ramp.expand(40, 1, 12, 12)
+    seeds = torch.arange(40)
+    one, two = shifted((pictures, pictures + 1), seeds)
+    assert one.shape == (40, 1, 9, 9) and torch.equal(two, one + 1)
+    corners = {divmod(int(v), 100) for v in one[:, 0, 0, 0]}
+    assert len(corners) > 10 and all(0 <= a <= 3 and 0 <= b <= 3 for a, b in corners)
+    assert torch.equal(shifted((pictures[5:6],), seeds[5:6])[0], one[5:6])
