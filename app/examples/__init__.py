@@ -33,13 +33,13 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (  # the first is the scene of a first start
-    Example("lake", "Mountain lake", 1),
-    Example("arch", "Sea arch", 1),
-    Example("river", "Forest river", 2),
-    Example("meadow", "Flower meadow", 2),
+    Example("lake", "Mountain lake", 7),
+    Example("arch", "Sea arch", 3),
+    Example("river", "Forest river", 6),
+    Example("meadow", "Flower meadow", 3),
     Example("shore", "Wooded shore", 2),
-    Example("waterfall", "Waterfall", 2),
-    Example("beach", "Beach rock", 3),
-    Example("dunes", "Dunes", 2),
-    Example("village", "Village", 2),
+    Example("waterfall", "Waterfall", 1),
+    Example("beach", "Beach rock", 7),
+    Example("dunes", "Dunes", 8),
+    Example("village", "Village", 7),
 )

@@ -56,7 +56,7 @@ def test_guidance_acts_on_the_running_sample(window, engine, qtbot):
     window.generate_panel.guidance.setValue(32)
     engine.go()
     until(qtbot, finished(window))
-    assert engine.scales == [1.5, 1.5, 3.2, 3.2, 3.2]
+    assert engine.scales == [2.0, 2.0, 3.2, 3.2, 3.2]
 
 
 def test_cancel_stops_within_a_step(window, engine, qtbot):
