@@ -30,7 +30,7 @@ from app.examples import Example
 from app.tips import set_tip
 
 PER_ROW = 5
-SMALLEST, LARGEST = 96, 176  # logical pixels of a card's picture
+SMALLEST, LARGEST = 84, 176  # logical pixels of a card's picture
 GAP, PADDING = 6, 6  # between cards, and in them
 SCALE = 2  # drawn this much larger than shown, for dense screens
 INSET = 0.34  # the label map in the corner, as a share of the picture
@@ -58,8 +58,8 @@ class StartPage(QScrollArea):
         self.setMinimumSize(240, 200)
         page = QWidget(objectName="startPage")
         self._layout = QVBoxLayout(page)
-        self._layout.setContentsMargins(20, 14, 20, 14)
-        self._layout.setSpacing(12)
+        self._layout.setContentsMargins(20, 8, 20, 8)
+        self._layout.setSpacing(7)
         self._layout.addStretch(1)
         self._layout.addWidget(QLabel("Begin with a scene", objectName="title"))
         self.cards = [self._card(example) for example in examples]
