@@ -49,7 +49,7 @@ def build_window(
     open_engine is called in the worker thread, after `studio.start()`. data: the user's data
     folder.
     """
-    store = store or Store()
+    store, data = store or Store(), data or data_folder()
     theme = Theme(application)
     theme.choose(store.theme)
     scene = Scene(np.full((256, 256), palette.erase_id, np.uint8), palette)
@@ -57,8 +57,8 @@ def build_window(
     studio = Studio(scene, store.generate(), open_engine)
     pen = Pen(palette, palette.find("tree") or palette.erase_id)
     pen.pressure = store.pressure
-    keeping = build_keeping(scene, undo_stack, pen, studio, store, data or data_folder())
-    library = Library((data or data_folder()) / "palettes")
+    keeping = build_keeping(scene, undo_stack, pen, studio, store, data)
+    library = Library(data / "palettes")
     window = MainWindow(scene, pen, undo_stack, keeping, studio, store, theme, library)
     if layout is not None:
         window.filing.open_path(layout)

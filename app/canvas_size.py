@@ -14,10 +14,10 @@ from PySide6.QtWidgets import (
     QLabel,
     QRadioButton,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
+from app.forms import lay_out_form
 from core.arranging import Anchor
 
 MIN_SIDE, MAX_SIDE = 64, 4096  # pixels
@@ -65,10 +65,6 @@ class CanvasSizeDialog(QDialog):
         self.width_box.selectAll()
 
     def _lay_out(self) -> None:
-        form = QGridLayout()
-        form.setHorizontalSpacing(16)
-        form.setVerticalSpacing(10)
-        form.setColumnStretch(1, 1)
         rows = (
             ("Width", self.width_box),
             ("Height", self.height_box),
@@ -77,19 +73,11 @@ class CanvasSizeDialog(QDialog):
             ("", self.scale),
             ("", self.keep_shape),
         )
-        for row, (name, widget) in enumerate(rows):
-            form.addWidget(QLabel(name), row, 0)
-            form.addWidget(widget, row, 1)
         buttons = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 18, 20, 16)
-        layout.setSpacing(14)
-        layout.addLayout(form)
-        layout.addWidget(self.hint)
-        layout.addWidget(self.buttons)
+        lay_out_form(self, rows, (self.hint, self.buttons))
         self.setMinimumWidth(300)
 
     def _connect(self) -> None:

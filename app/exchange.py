@@ -115,9 +115,7 @@ class Exchange(QObject):
         settings = settings_of(picture.recipe, self._studio.settings)
         if picture.layout is not None:
             layout = picture.layout
-            if layout.palette != self._scene.palette or not np.array_equal(
-                layout.labels, self._scene.labels
-            ):
+            if not self._scene.holds(layout.labels, layout.palette):
                 self._replace(layout.labels, layout.palette, path)
             request = request_of(picture.recipe, layout)
             weights = str(picture.recipe.get("weights", ""))

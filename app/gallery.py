@@ -78,10 +78,7 @@ class Gallery(QObject):
         if result is None:
             return
         layout = result.request.layout
-        same = layout.palette == self._scene.palette and np.array_equal(
-            layout.labels, self._scene.labels
-        )
-        if not same:
+        if not self._scene.holds(layout.labels, layout.palette):
             text = "use a picture's layout"
             self._undo_stack.push(ReplaceScene(self._scene, layout.labels, layout.palette, text))
         self._studio.change_settings(settings_of(record.recipe, self._studio.settings))

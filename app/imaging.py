@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PySide6.QtGui import QImage, qRgb, qRgba
@@ -37,14 +36,6 @@ def picture_image(picture: np.ndarray) -> QImage:
     rows = np.ascontiguousarray(picture)
     view = QImage(rows.data, width, height, 3 * width, QImage.Format.Format_RGB888)
     return view.convertToFormat(QImage.Format.Format_RGB32)
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """A picture file that comes with the program, as RGB uint8 `[H, W, 3]`."""
-    image = QImage(str(path)).convertToFormat(QImage.Format.Format_RGB888)
-    height, width, stride = image.height(), image.width(), image.bytesPerLine()
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, stride)
-    return rows[:, : 3 * width].reshape(height, width, 3).copy()
 
 
 def png_image(data: bytes) -> QImage:

@@ -10,16 +10,15 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QGridLayout,
     QLabel,
-    QVBoxLayout,
     QWidget,
 )
 
+from app.forms import lay_out_form
 from app.pen import Pen
 from app.scene import Scene
 from app.swatch import swatch_icon
-from core.arranging import count_labels
+from core.conversion import label_counts
 from core.palette import Palette
 
 SWATCH = 16  # logical pixels
@@ -37,7 +36,7 @@ class ReplaceLabelDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Replace a label")
         self._palette = scene.palette
-        self._counts = count_labels(scene.labels)
+        self._counts = label_counts(scene.labels)
         used = [int(label) for label in np.argsort(-self._counts) if self._counts[label]]
         self.old = _label_box("Replace", "The label to be replaced", self._palette, used)
         shown = [c.id for c in self._palette.classes if not c.hidden]
@@ -55,19 +54,8 @@ class ReplaceLabelDialog(QDialog):
         self._show_summary()
 
     def _lay_out(self) -> None:
-        form = QGridLayout()
-        form.setHorizontalSpacing(16)
-        form.setVerticalSpacing(10)
-        form.setColumnStretch(1, 1)
-        for row, (name, box) in enumerate((("Replace", self.old), ("by", self.new))):
-            form.addWidget(QLabel(name), row, 0)
-            form.addWidget(box, row, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 18, 20, 16)
-        layout.setSpacing(14)
-        layout.addLayout(form)
-        layout.addWidget(self.summary)
-        layout.addWidget(self.buttons)
+        rows = (("Replace", self.old), ("by", self.new))
+        lay_out_form(self, rows, (self.summary, self.buttons))
         self.setMinimumWidth(380)
 
     def _choose_first(self, used: list[int], pen: Pen) -> None:

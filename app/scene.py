@@ -39,6 +39,10 @@ class Scene(QObject):
         height, width = self.labels.shape
         return width, height
 
+    def holds(self, labels: np.ndarray, palette: Palette) -> bool:
+        """Whether the scene is exactly this map in this palette."""
+        return palette == self.palette and np.array_equal(labels, self.labels)
+
     def label_at(self, point: Point) -> int | None:
         """The id under `point`, or None outside the map."""
         x, y = (math.floor(part) for part in point)

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.examples import EXAMPLES, Example
 from app.filing import Filing
-from app.imaging import read_picture
 from app.panels.start import StartPage
 from app.scene import Scene
 from app.studio import Studio
+from core.picture import read_picture
 
 CAPTION = "an example · Generate makes a picture of your own"
 
@@ -63,7 +63,7 @@ class Start(QObject):
 
     def show_picture(self, example: Example) -> None:
         """Show the picture of an example until there is another one."""
-        self._studio.stand_in(read_picture(example.picture), CAPTION)
+        self._studio.stand_in(read_picture(example.picture).image, CAPTION)
 
     def _open_empty(self) -> None:
         if self._filing.new():

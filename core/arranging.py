@@ -9,8 +9,6 @@ import numpy as np
 from core.labelmap import nearest_resize
 from core.palette import Palette
 
-CHUNK = 2**20  # pixels counted at a time: numpy's counting wants eight bytes for each
-
 Anchor = tuple[float, float]  # (x, y), 0 left or top, 0.5 middle, 1 right or bottom
 
 
@@ -20,15 +18,6 @@ def mirrored(labels: np.ndarray, palette: Palette) -> np.ndarray:
     Mirroring twice gives the same map again.
     """
     return palette.flip_ids[labels[:, ::-1]]
-
-
-def count_labels(labels: np.ndarray) -> np.ndarray:
-    """int64 `[256]`: how many pixels have each id."""
-    flat = labels.reshape(-1)
-    counts = np.zeros(256, np.int64)
-    for start in range(0, flat.size, CHUNK):
-        counts += np.bincount(flat[start : start + CHUNK], minlength=256)
-    return counts
 
 
 def resized(

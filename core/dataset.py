@@ -25,6 +25,7 @@ from torch.utils.data import Dataset, Sampler
 from core.errors import InputError
 from core.labelmap import layout_edges
 from core.palette import Palette
+from core.pixels import from_pixels
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -237,9 +238,8 @@ def mirror(sample: Sample, palette: Palette) -> Sample:
 
 def to_tensors(sample: Sample, palette: Palette, seed: int = 0) -> dict[str, Tensor | int]:
     """The sample as training reads it; see `PairDataset`."""
-    image = torch.from_numpy(np.ascontiguousarray(sample.image)).permute(2, 0, 1).float()
     labels = torch.from_numpy(np.ascontiguousarray(sample.labels))
-    item = {"image": image / 127.5 - 1, "labels": labels, "seed": seed}
+    item = {"image": from_pixels(sample.image[None])[0], "labels": labels, "seed": seed}
     if palette.instance_edges:
         edges = layout_edges(sample.labels, sample.instances)
         item["edges"] = torch.from_numpy(edges).float()

@@ -15,6 +15,17 @@ from core.model.unet import LayoutEmbedding, SDMUNet
 from core.schedule import Prediction, Schedule
 
 
+def guide(conditional: Tensor, null: Tensor, scale: float | Tensor) -> Tensor:
+    """Classifier-free guidance of two network outputs `[N, 2C, h, w]`: null + s (y - null).
+
+    It acts on the prediction, the variance stays the conditional one, as in the official code; and
+    alike on eps, v and x0: for given x and t each is an affine function of the others. scale: a
+    number, or `[N, 1, 1, 1]`.
+    """
+    (prediction, variance), (blind, _) = conditional.chunk(2, dim=1), null.chunk(2, dim=1)
+    return torch.cat([blind + scale * (prediction - blind), variance], dim=1)
+
+
 class Denoiser:
     """`(x, t) -> Prediction` for one layout, with guidance.
 
@@ -57,12 +68,7 @@ class Denoiser:
         return self.predict(x, t, torch.cat(outputs))
 
     def output(self, x: Tensor, t: int, scale: float) -> Tensor:
-        """The guided network output, float32 `[N, 2C, h, w]`.
-
-        Guidance acts on the prediction, the variance stays the conditional one, as in the official
-        code. It acts alike on eps, v and x0: for given x and t each is an affine function of the
-        others.
-        """
+        """The guided network output, float32 `[N, 2C, h, w]`."""
         timesteps = torch.full((x.shape[0],), t, device=x.device)
         if self.model.spec.guidance_embedding:
             return self._distilled(x, timesteps, scale)
@@ -73,9 +79,7 @@ class Denoiser:
         if scale == 1:
             return conditional
         null = self.model.decode(encoded, self.embedding("null"), timesteps).float()
-        channels = x.shape[1]
-        guided = null[:, :channels] + scale * (conditional - null)[:, :channels]
-        return torch.cat([guided, conditional[:, channels:]], dim=1)
+        return guide(conditional, null, scale)
 
     def _distilled(self, x: Tensor, timesteps: Tensor, scale: float) -> Tensor:
         """One pass of a student that learned what guidance does; below 1 it was never taught."""

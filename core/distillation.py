@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from core.denoiser import guide
 from core.model.unet import SDMUNet
 from core.objective import Batch, diffusion_inputs, seeded_noise, seeded_uniform
 from core.sampling import trailing
@@ -58,9 +59,7 @@ class ConsistencyObjective(nn.Module):
         student = self._x0(self.model, x, t, layout, scale)
         with torch.no_grad():
             guided, x_prev = self.teacher_step(x, t, t_prev, y, scale)
-            fixed = [(gamma.detach(), beta.detach()) for pair in layout for gamma, beta in pair]
-            pairs = list(zip(fixed[::2], fixed[1::2], strict=True))
-            further = self._x0(self.model, x_prev, t_prev.clamp(min=0), pairs, scale)
+            further = self._x0(self.model, x_prev, t_prev.clamp(min=0), layout, scale)
             target = torch.where((t_prev < 0).reshape(-1, 1, 1, 1), guided, further)
         squared = (student - target).square().flatten(1).mean(1)
         loss = ((squared + HUBER**2).sqrt() - HUBER).mean()
@@ -73,11 +72,11 @@ class ConsistencyObjective(nn.Module):
         size = (x.shape[-2], x.shape[-1])
         encoded = self.teacher.encode(x, t)
         embed = self.teacher.embed_layout
-        raw, null = (
-            self.teacher.decode(encoded, layout, t).float().chunk(2, dim=1)[0]
+        conditional, null = (
+            self.teacher.decode(encoded, layout, t).float()
             for layout in (embed(y, size), embed(torch.zeros_like(y[:1]), size))
         )
-        guided = null + scale.reshape(-1, 1, 1, 1) * (raw - null)
+        guided, _ = guide(conditional, null, scale.reshape(-1, 1, 1, 1)).chunk(2, dim=1)
         kind = self.teacher.spec.prediction
         x0 = self.schedule.x0_from_output(kind, x, t, guided)
         eps = self.schedule.eps_from_x0(x, t, x0)

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.errors import InputError, OutputError
-from core.files import atomic_path
+from core.errors import InputError
+from core.files import atomic_path, writing
 from core.labelmap import encode_labels, match_colors, to_color
 from core.palette import Palette
 
@@ -305,8 +305,6 @@ def write(path: str | Path, labels: np.ndarray, palette: Palette, encoding: Enco
     Raises `EncodingError` as `encode`, and `OutputError` if the place cannot be written.
     """
     data = encode(labels, palette, encoding)
-    try:
-        with atomic_path(Path(path)) as part:
-            part.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    path = Path(path)
+    with writing(path), atomic_path(path) as part:
+        part.write_bytes(data)

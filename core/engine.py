@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.checkpoint import Checkpoint, CheckpointError
+from core.conversion import same_labels
 from core.denoiser import Denoiser
 from core.device import pick_device, pick_precision, precision_name
 from core.labelmap import layout_edges, nearest_resize
@@ -76,10 +77,8 @@ class Engine:
         if path is None or not path.is_file():
             return None
         student = Checkpoint.open(path)
-        if (
-            student.spec is None
-            or replace(student.spec, guidance_embedding=False) != self.unet.spec
-        ):
+        spec = student.spec and replace(student.spec, guidance_embedding=False)
+        if spec != self.unet.spec:
             raise CheckpointError(
                 f"{path} is no student of {self.checkpoint.path.name}: their networks differ. Take "
                 "it away, or distil it again."
@@ -99,13 +98,12 @@ class Engine:
         Raises `RequestError` before the first event if this model cannot fulfil the request.
         """
         self.check(request)
-        draft_scale = guidance_scale or (lambda: request.scales[0])
-        return self._events(request, guidance_scale or _scales_of(request), draft_scale)
+        return self._events(request, guidance_scale)
 
     def check(self, request: SampleRequest) -> None:
         """Raise `RequestError` if the palette is another or the picture is too large."""
         mine, given = self.checkpoint.palette, request.layout.palette
-        if [c.name for c in given.classes] != [c.name for c in mine.classes]:
+        if not same_labels(given, mine):
             raise RequestError(
                 f"The layout is painted in palette {given.name!r}, but {self.info.name} was "
                 f"trained on {mine.name!r}. Choose other weights, or paint in that palette."
@@ -131,45 +129,49 @@ class Engine:
 
     @torch.inference_mode()
     def _events(
-        self, request: SampleRequest, scales: Callable[[], float], draft_scale: Callable[[], float]
+        self, request: SampleRequest, live_scale: Callable[[], float] | None
     ) -> Iterator[Event]:
         started = time.perf_counter()
         height, width = self.picture_size(request)
         size = height // self.unet.spec.factor, width // self.unet.spec.factor
-        path = path_of(self.schedule, request.steps, request.sampler)
-        steps = len(path) - 1
+        steps = len(path_of(self.schedule, request.steps, request.sampler)) - 1
         yield Started(request, steps)
         y = self.encode_layout(request.layout, (height, width))
-        noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *size), self.device)
-        x = noise()
         drafted = request.draft_steps > 0 and self.student is not None and not request.student
         if drafted:
-            yield Preview(self._draft(request, y, size, draft_scale()), 0, steps)
-        unet = self.student if request.student else self.unet
-        denoise = Denoiser(unet, self.schedule, y, size, scales, self.chunk)
-        step = SAMPLERS[request.sampler](self.schedule, request.eta)
-        moments = sample(denoise, step, path, x, noise, self.schedule)
-        for number, moment in enumerate(moments, start=1):
-            early = drafted and number < steps * DRAFT_STANDS  # the draft is the better picture
-            yield (
-                Stepped(number, steps) if early else self._progress(request, moment, number, steps)
-            )
+            draft = _draft_of(request)
+            *_, last = self._walk(draft, self._denoiser(draft, y, size, live_scale))
+            yield Preview(tuple(self.decode(last.x)), 0, steps)
+        denoise = self._denoiser(request, y, size, live_scale)
+        for number, moment in enumerate(self._walk(request, denoise), start=1):
+            if drafted and number < steps * DRAFT_STANDS:
+                yield Stepped(number, steps)
+            else:
+                yield self._progress(request, moment, number, steps)
         pictures = self.decode(moment.x)
         seconds = time.perf_counter() - started
         request = replace(request, guidance_scale=_compact(denoise.scales))
         for seed, picture in zip(request.seeds, pictures, strict=True):
             yield Result(picture, request.single(seed), seconds, self.info.name)
 
-    def _draft(
-        self, request: SampleRequest, y: Tensor, size: tuple[int, int], scale: float
-    ) -> tuple[np.ndarray, ...]:
-        """The student's pictures from the same noise, which the model itself will then refine."""
-        denoise = Denoiser(self.student, self.schedule, y, size, scale, self.chunk)
-        noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *size), self.device)
-        step = SAMPLERS["consistency"](self.schedule, 0.0)
-        path = path_of(self.schedule, request.draft_steps, "consistency")
-        *_, last = sample(denoise, step, path, noise(), noise, self.schedule)
-        return tuple(self.decode(last.x))
+    def _denoiser(
+        self,
+        request: SampleRequest,
+        y: Tensor,
+        size: tuple[int, int],
+        live_scale: Callable[[], float] | None,
+    ) -> Denoiser:
+        """The request's network on its layout y; `size` is the (height, width) of x."""
+        unet = self.student if request.student else self.unet
+        scales = live_scale or _scales_of(request)
+        return Denoiser(unet, self.schedule, y, size, scales, self.chunk)
+
+    def _walk(self, request: SampleRequest, denoise: Denoiser) -> Iterator[Moment]:
+        """From the seeds' noise down to the clean picture."""
+        noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *denoise.size), self.device)
+        step = SAMPLERS[request.sampler](self.schedule, request.eta)
+        path = path_of(self.schedule, request.steps, request.sampler)
+        return sample(denoise, step, path, noise(), noise, self.schedule)
 
     def _progress(self, request: SampleRequest, moment: Moment, number: int, steps: int) -> Event:
         every = request.preview_every
@@ -223,6 +225,17 @@ def _info(
         precision=precision_name(dtype),
         summary=summary,
         student=student,
+    )
+
+
+def _draft_of(request: SampleRequest) -> SampleRequest:
+    """The student's picture of the same noise and the first guidance scale."""
+    return replace(
+        request,
+        steps=request.draft_steps,
+        sampler="consistency",
+        guidance_scale=request.scales[0],
+        student=True,
     )
 
 

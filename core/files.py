@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.errors import OutputError
+
 ABANDONED = 3600  # seconds: no write takes that long
 
 
@@ -36,6 +38,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A block that writes `path`: an `OSError` in it becomes an `OutputError` that names the path.
+
+    With `atomic_path` inside, the old file is then still whole.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _remove_old_parts(path: Path) -> None:

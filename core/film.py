@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image, features
 
-from core.errors import InputError, OutputError
+from core.errors import InputError
+from core.files import writing
 
 VIDEO_SUFFIXES = (".mp4", ".gif", ".webp")
 MAX_FPS = 100  # a GIF counts in hundredths of a second
@@ -124,7 +125,7 @@ def write_film(path: Path, pictures: Sequence[Path], fps: float) -> None:
     Raises `OutputError` if the place cannot be written, `FilmError` if the codec gives up.
     """
     frames = (np.asarray(Image.open(picture).convert("RGB")) for picture in pictures)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Writers choose by suffix, so the part needs the real one: it lies in a folder beside.
         with tempfile.TemporaryDirectory(prefix=".film.", dir=path.parent) as folder:
@@ -134,8 +135,6 @@ def write_film(path: Path, pictures: Sequence[Path], fps: float) -> None:
             else:
                 _write_loop(part, frames, len(pictures), fps)
             part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _write_mp4(part: Path, frames: Iterator[np.ndarray], fps: float, path: Path) -> None:

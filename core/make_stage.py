@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.checkpoint import Checkpoint
+from core.conversion import same_labels
 from core.dataset import PairDataset
 from core.distillation import ConsistencyObjective
 from core.errors import InputError
@@ -93,7 +94,7 @@ def _distillation(
     teacher = checkpoint.load_unet()
     if teacher.spec.guidance_embedding:
         raise InputError(f"{args.init} is a distilled student itself; give its teacher.")
-    if [c.name for c in checkpoint.palette.classes] != [c.name for c in data.palette.classes]:
+    if not same_labels(checkpoint.palette, data.palette):
         raise InputError(
             f"{args.init} was trained on palette {checkpoint.palette.name!r}, not on "
             f"{data.palette.name!r}. Give --palette {checkpoint.palette.name}."
@@ -102,9 +103,7 @@ def _distillation(
     grown(student, teacher.state_dict())
     settings = DiffusionSettings(checkpoint.schedule, weighting="consistency")
     objective = ConsistencyObjective(student, teacher, settings.schedule.build(), len(data.palette))
-    autoencoder = checkpoint.load_autoencoder()
-    if autoencoder:
-        autoencoder = autoencoder.to(device, memory_format=torch.channels_last)
+    autoencoder = _open_autoencoder(args.init, device) if teacher.spec.autoencoder else None
     dataset = LatentDataset(data, autoencoder, progress) if autoencoder else data
     palette = data.palette
     return DiffusionStage(

@@ -158,11 +158,12 @@ def lpips_distance(path: Path) -> Distance:
     import torch
 
     from core.perceptual import LPIPS
+    from core.pixels import from_pixels
 
     network = LPIPS(path).eval()
 
     def distances(images: Sequence[np.ndarray]) -> list[float]:
-        batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        batch = from_pixels(np.stack(images))
         with torch.inference_mode():
             pairs = combinations(batch.split(1), 2)
             return [float(network(a, b)) for a, b in pairs]

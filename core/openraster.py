@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.errors import InputError, OutputError
-from core.files import atomic_path
+from core.conversion import label_counts
+from core.errors import InputError
+from core.files import atomic_path, writing
 from core.labelmap import (
     MAX_PIXELS,
     changed_box,
@@ -77,12 +78,10 @@ def write_ora(
     """
     if picture is not None:
         labels = nearest_resize(labels, picture.shape[:2])
-    try:
-        with atomic_path(Path(path)) as part, zipfile.ZipFile(part, "w") as archive:
-            archive.writestr("mimetype", MIME)  # first and stored: programs look at its bytes
-            _write_entries(archive, labels, palette, picture)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    path = Path(path)
+    with writing(path), atomic_path(path) as part, zipfile.ZipFile(part, "w") as archive:
+        archive.writestr("mimetype", MIME)  # first and stored: programs look at its bytes
+        _write_entries(archive, labels, palette, picture)
 
 
 def _write_entries(
@@ -94,7 +93,7 @@ def _write_entries(
     if picture is not None:
         _layer(archive, stack, PICTURE_NAME, "data/picture.png", picture, (0, 0))
     group = ET.SubElement(stack, "stack", name=f"Labels ({palette.name})")
-    for label in np.flatnonzero(np.bincount(labels.ravel())).tolist():
+    for label in np.flatnonzero(label_counts(labels)).tolist():
         where = labels == label
         box = changed_box(where, np.zeros_like(where))
         pixels = np.zeros((box.height, box.width, 4), np.uint8)

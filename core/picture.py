@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from core.errors import InputError, OutputError
-from core.files import atomic_path
+from core.files import atomic_path, writing
 from core.labelmap import LabelMapError, encode_labels, open_image
 from core.palette import Palette, PaletteError
 from core.request import RECIPE_KEY, Layout
@@ -63,11 +63,8 @@ def write_picture(
     path = Path(path)
     kind = picture_format(path)
     data = _encode(kind, image, recipe, layout, quality)
-    try:
-        with atomic_path(path) as part:
-            part.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    with writing(path), atomic_path(path) as part:
+        part.write_bytes(data)
 
 
 def picture_format(path: Path) -> str:

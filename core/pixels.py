@@ -7,6 +7,12 @@ import torch
 from torch import Tensor
 
 
+def from_pixels(images: np.ndarray) -> Tensor:
+    """Pictures uint8 `[N, H, W, 3]` as float32 `[N, 3, H, W]` in [-1, 1]: what networks read."""
+    pictures = torch.from_numpy(np.ascontiguousarray(images))
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
 def to_pixels(images: Tensor) -> np.ndarray:
     """Pictures `[N, 3, H, W]` in [-1, 1] as uint8 `[N, H, W, 3]`, clipped."""
     scaled = images.float().clamp(-1, 1).add(1).mul(127.5).round()

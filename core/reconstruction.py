@@ -23,7 +23,7 @@ from core.device import pick_device, pick_precision, precision_name
 from core.errors import InputError
 from core.measure import Distance
 from core.model.autoencoder import Autoencoder
-from core.pixels import to_pixels
+from core.pixels import from_pixels, to_pixels
 
 CELL = 8  # pixels of the picture in a latent pixel
 NEIGHBOURS = (3, 4, 5, 6)  # frequency bins on either side that a lattice line is compared with
@@ -53,8 +53,7 @@ class Reconstruction:
     @torch.inference_mode()
     def __call__(self, photo: np.ndarray) -> np.ndarray:
         """A photo through encoder and decoder, both uint8 `[H, W, 3]`, sides multiples of 8."""
-        picture = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 127.5 - 1
-        latents = self._encoding.encode(picture.to(self.device))
+        latents = self._encoding.encode(from_pixels(photo[None]).to(self.device))
         return to_pixels(self._decoding.decode(latents.to(self.dtype)))[0]
 
     @torch.inference_mode()

@@ -19,8 +19,7 @@ from core.agreement import (
     pixel_accuracy,
 )
 from core.distances import diversity
-from core.errors import OutputError
-from core.files import atomic_path
+from core.files import atomic_path, writing
 from core.measure import Series
 from core.palette import Palette
 from core.sheets import sheet
@@ -200,9 +199,7 @@ def write_sheet(path: Path, image: np.ndarray) -> None:
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
             write(part)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error

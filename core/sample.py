@@ -23,6 +23,7 @@ from core.command import (
     say,
 )
 from core.errors import InputError, OutputError
+from core.files import writing
 from core.film import (
     VIDEO_SUFFIXES,
     FilmError,
@@ -113,18 +114,12 @@ def _sample_file(
     for result in results(engine, request, bar):
         target = target_path(out, path, result.request.seed)
         recipe = result.request.recipe(result.weights) | {"layout": path.name}
-        _make_folder(target.parent)
+        with writing(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
         write_picture(target, result.image, recipe, request.layout)
         tqdm.write(str(target))
         targets.append(target)
     return targets
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror or error}.") from error
 
 
 def results(

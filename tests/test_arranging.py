@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core import arranging
-from core.arranging import count_labels, mirrored, resized
+from core import conversion
+from core.arranging import mirrored, resized
+from core.conversion import label_counts
 from core.palette import Palette
 
 
@@ -32,9 +33,9 @@ def test_mirroring_twice_changes_nothing():
 
 def test_counts_are_exact(monkeypatch):
     """Every pixel counts once, however the map is cut."""
-    monkeypatch.setattr(arranging, "CHUNK", 10)
+    monkeypatch.setattr(conversion, "STRIP", 10)
     labels = noise()
-    counts = count_labels(labels)
+    counts = label_counts(labels)
     assert counts.sum() == labels.size and counts[3] == (labels == 3).sum()
 
 

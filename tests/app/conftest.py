@@ -74,3 +74,30 @@ def window(closed_window, qtbot):
 
 def _nobody_answers(*args):
     raise AssertionError(f"a modal question nobody expected: {args[2]}")
+
+
+@pytest.fixture
+def pen(closed_window):
+    """A square brush of four pixels with label 7."""
+    closed_window.pen.resize(4)
+    closed_window.pen.reshape("square")
+    closed_window.pen.choose(7)
+    return closed_window.pen
+
+
+@pytest.fixture
+def canvas(closed_window, pen):
+    """The canvas, with that brush in hand."""
+    return closed_window.canvas
+
+
+@pytest.fixture
+def reply(monkeypatch):
+    """Answer the next questions with a button; the answer is the list of questions asked."""
+
+    def answer(button):
+        asked = []
+        monkeypatch.setattr(QMessageBox, "question", lambda *a: (asked.append(a[2]), button)[1])
+        return asked
+
+    return answer

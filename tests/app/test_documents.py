@@ -40,18 +40,6 @@ def choose(monkeypatch):
 
 
 @pytest.fixture
-def reply(monkeypatch):
-    """Answer the next questions with a button; the answer is the list of questions asked."""
-
-    def answer(button):
-        asked = []
-        monkeypatch.setattr(QMessageBox, "question", lambda *a: (asked.append(a[2]), button)[1])
-        return asked
-
-    return answer
-
-
-@pytest.fixture
 def start(qapp, palette, store, data, engine):
     """Start the program again, on the same data folder."""
     windows = []

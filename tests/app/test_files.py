@@ -27,18 +27,6 @@ def choose(monkeypatch):
     return answer
 
 
-@pytest.fixture
-def reply(monkeypatch):
-    """Answer the next questions with a button; the answer is the list of questions asked."""
-
-    def answer(button):
-        asked = []
-        monkeypatch.setattr(QMessageBox, "question", lambda *a: (asked.append(a[2]), button)[1])
-        return asked
-
-    return answer
-
-
 def made(window, qtbot):
     window.studio.generate()
     qtbot.waitUntil(lambda: window.studio.result is not None)

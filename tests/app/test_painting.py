@@ -11,19 +11,6 @@ SHIFT, ALT = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.AltModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 
-@pytest.fixture
-def pen(closed_window):
-    closed_window.pen.resize(4)
-    closed_window.pen.reshape("square")
-    closed_window.pen.choose(7)
-    return closed_window.pen
-
-
-@pytest.fixture
-def canvas(closed_window, pen):
-    return closed_window.canvas
-
-
 def count(canvas, label):
     return int((canvas.scene.labels == label).sum())
 

@@ -11,19 +11,6 @@ Key = Qt.Key
 
 
 @pytest.fixture
-def pen(closed_window):
-    closed_window.pen.resize(4)
-    closed_window.pen.reshape("square")
-    closed_window.pen.choose(7)
-    return closed_window.pen
-
-
-@pytest.fixture
-def canvas(closed_window, pen):
-    return closed_window.canvas
-
-
-@pytest.fixture
 def steps(closed_window):
     return closed_window.undo_stack
 
