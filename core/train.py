@@ -2,6 +2,7 @@
 
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage autoencoder
     python -m core.train --data DIR --palette NAME|FILE --out DIR --autoencoder FILE
+    python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
 (everything that `--resume` needs), `log.csv`, `sheets/`. The same command runs under `torchrun`.
@@ -28,6 +29,7 @@ from core.dataset import DatasetError, Pair, PairDataset, StepSampler, check_pai
 from core.device import PRECISIONS, pick_device, pick_precision, precision_name
 from core.make_stage import make_stage
 from core.palette import Palette
+from core.recipe import read_recipe
 from core.run_folder import RunFolder
 from core.stages import Stage
 from core.training import TrainingError, TrainRun, TrainSettings, train
@@ -73,15 +75,15 @@ STAGES = ("autoencoder", "diffusion", "distillation")
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; gives its exit status: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
-    args = parse(argv)
     try:
-        return exit_status(lambda: run_stage(args, distributed.start(pick_device(args.device))))
+        return exit_status(lambda: run_stage(parse(argv)))
     finally:
         distributed.stop()
 
 
-def run_stage(args: argparse.Namespace, device: torch.device) -> int:
+def run_stage(args: argparse.Namespace) -> int:
     """Prepare data, stage and run, then train."""
+    device = distributed.start(pick_device(args.device))
     if args.threads:
         torch.set_num_threads(args.threads)
     folder = RunFolder(Path(args.out), resume=args.resume)
@@ -270,11 +272,12 @@ def say(text: str) -> None:
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The arguments, with the defaults of the stage filled in."""
+    """The arguments, with the defaults of the stage filled in; `RecipeError` as `read_recipe`."""
     parser = argparse.ArgumentParser(
         prog="python -m core.train", description=__doc__.split("\n\n")[0]
     )
     add = parser.add_argument
+    add("--recipe", help="TOML file of these options; what the command line says overrides it")
     add("--data", required=True, help="folder with images/ and labels/")
     add("--palette", default="landscape", help="name of a bundled palette, or a .toml file")
     add("--out", required=True, help="folder of this run")
@@ -292,13 +295,25 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--workers", type=int, default=0, help="processes that read photos")
     _add_optimiser(parser)
     _add_model(parser)
-    args = parser.parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = parser.parse_args(_with_recipe(parser, argv))
     kind = "latent" if args.stage == "diffusion" and args.autoencoder else args.stage
     for name, value in DEFAULTS[kind].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
-    args.command = "python -m core.train " + " ".join(argv if argv is not None else sys.argv[1:])
+    args.command = "python -m core.train " + " ".join(argv)
     return args
+
+
+def _with_recipe(parser: argparse.ArgumentParser, argv: list[str]) -> list[str]:
+    """argv behind the options of its `--recipe`, so that its own words come last and win."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--recipe")
+    path = finder.parse_known_args(argv)[0].recipe
+    if path is None:
+        return argv
+    options = {o.removeprefix("--") for action in parser._actions for o in action.option_strings}
+    return read_recipe(path, options - {"recipe", "help", "resume"}) + argv
 
 
 def _add_optimiser(parser: argparse.ArgumentParser) -> None:

@@ -57,6 +57,35 @@ def weights(folder: Path) -> dict:
     return load_file(folder / "weights.safetensors")
 
 
+def test_a_recipe_gives_the_options_and_the_command_line_overrides_them(command, tmp_path):
+    """A table becomes the network's spec, `true` a flag; the command line wins."""
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'steps = 9\nlr = 0.0\nbad-pairs = "skip"\ngrow = true\ncompile = false\n'
+        "[spec]\nmodel_channels = 32\nnum_res_blocks = 1\nchannel_mult = [1, 2]\n"
+        "attention_resolutions = []\nspade_hidden = 8\n"
+    )
+    words = command("run", "--recipe", str(recipe), "--steps", "1")
+    place = words.index("--spec")
+    del words[place : place + 2]
+    assert train.main(words) == 0
+    checkpoint = Checkpoint.open(tmp_path / "run" / "weights.safetensors")
+    assert checkpoint.training["step"] == 1 and checkpoint.spec.model_channels == 32
+    assert checkpoint.training["settings"]["lr"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "text, says", [("stepz = 3", "'stepz'"), ("resume = true", "'resume'"), ("steps =", "no TOML")]
+)
+def test_a_recipe_with_a_mistake_is_refused(command, tmp_path, capsys, text, says):
+    """The file and the word are named."""
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(text)
+    said = refused(command("run", "--recipe", str(recipe)), capsys)
+    assert says in said and "recipe.toml" in said
+    assert "gone.toml cannot be read" in refused(command("run", "--recipe", "gone.toml"), capsys)
+
+
 def test_a_run_leaves_weights_state_log_and_sheet(command, tmp_path):
     """Everything that the README promises is in the folder, and the weights open."""
     assert (
