@@ -12,3 +12,7 @@ class InputError(ValueError):
 
 class OutputError(InputError):
     """A place that was given for a file cannot be written."""
+
+
+class RequestError(InputError):
+    """A request that no engine could fulfil, or that this engine cannot."""

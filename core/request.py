@@ -11,16 +11,13 @@ from typing import Protocol
 
 import numpy as np
 
-from core.errors import InputError
+from core.errors import RequestError
 from core.palette import Palette
+from core.repaint import Inpaint, Start, Trajectory, frozen
 
 SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm", "consistency")  # the first is the default
 MAX_SEED = 2**31 - 1
 RECIPE_KEY = "sdm-studio:recipe"  # text chunk of a picture's PNG: JSON of everything but the layout
-
-
-class RequestError(InputError):
-    """A request that no engine could fulfil, or that this engine cannot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +43,17 @@ class Layout:
                 f"The label map has the id {highest}, but palette {self.palette.name!r} ends at "
                 f"{len(self.palette) - 1}. Choose the palette that the map was painted with."
             )
-        object.__setattr__(self, "labels", _frozen(self.labels))
+        object.__setattr__(self, "labels", frozen(self.labels))
         if self.instances is not None:
             if self.instances.shape != self.labels.shape:
                 raise RequestError("The instance map and the label map differ in size.")
-            object.__setattr__(self, "instances", _frozen(self.instances.astype(np.int32)))
+            object.__setattr__(self, "instances", frozen(self.instances.astype(np.int32)))
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         height, width = self.labels.shape
         return height, width
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    copy = np.array(array, order="C")
-    copy.setflags(write=False)
-    return copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +72,9 @@ class SampleRequest:
     draft_steps: before the first step, a `Preview` by the student in so many steps, from the same
     noise, which stands until a predicted x0 shows more; 0 for none, and none if the model has no
     student.
+    inpaint: repaint a region of a picture instead of making a whole one.
+    start: walk on from this state instead of from noise.
+    keep_trajectory: the `Result` carries the states that it went through, for later edits.
     """
 
     layout: Layout
@@ -94,6 +88,9 @@ class SampleRequest:
     preview_every: int = 1
     student: bool = False
     draft_steps: int = 0
+    inpaint: Inpaint | None = None
+    start: Start | None = None
+    keep_trajectory: bool = False
 
     def __post_init__(self) -> None:
         checks = (
@@ -119,6 +116,8 @@ class SampleRequest:
         for holds, got, wanted in checks:
             if not holds:
                 raise RequestError(f"The {got} cannot be used; it must be {wanted}.")
+        if self.inpaint and self.start:
+            raise RequestError("A request either repaints a region or walks on from a state.")
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -138,6 +137,11 @@ class SampleRequest:
     def recipe(self, weights: str = "") -> dict:
         """Plain data for a picture's metadata: all but the label map."""
         height, width = self.size or self.layout.size
+        extras = {
+            "student": self.student,
+            "inpaint": self.inpaint and self.inpaint.recipe(),
+            "start": self.start and {"t": self.start.t, "clean": self.start.clean},
+        }
         return {
             "program": "SDM Studio",
             "weights": weights,
@@ -149,7 +153,7 @@ class SampleRequest:
             "seed": self.seed,
             "width": width,
             "height": height,
-        } | ({"student": True} if self.student else {})
+        } | {name: value for name, value in extras.items() if value}
 
 
 # -- events, in the order in which a sample gives them --------------------------------------------
@@ -185,12 +189,17 @@ class Stepped:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One finished picture, uint8 `[H, W, 3]`, and the request that makes exactly it again."""
+    """One finished picture, uint8 `[H, W, 3]`, and the request that makes exactly it again.
+
+    trajectory: where the request asked for it, the states of this picture alone; of an edit, those
+    of the whole picture, if the old one's were given.
+    """
 
     image: np.ndarray = field(repr=False)
     request: SampleRequest
     seconds: float
     weights: str = ""  # name of the checkpoint
+    trajectory: Trajectory | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ SHARED = {  # what both window and models may know
     "core.palette",
     "core.picture",
     "core.recognition",
+    "core.regions",
+    "core.repaint",
     "core.request",
     "core.shapes",
 }
