@@ -16,7 +16,7 @@ from app.reading import PaletteDiffers, Reading
 from app.scene import Scene
 from app.settings import GenerateSettings
 from app.worker import Job, Worker, failure
-from core.conversion import same_labels
+from core.conversion import Conversion, same_labels
 from core.request import (
     MAX_SEED,
     Engine,
@@ -74,13 +74,15 @@ class Studio(QObject):
     status_changed(Status). settings_changed(GenerateSettings). picture_changed(picture, caption):
     uint8 `[H, W, 3]` or None: a preview while sampling, else the last result. varied(Varied): what
     comes of `vary`, in place of picture_changed. made(Result): a picture is finished, one of `vary`
-    too. failed(Failed). palette_differs: the model was trained on another palette than the scene's,
-    and `reading` does not know yet how it should read the scene.
+    too. failed(Failed). varying_begun(first seed, count, scales): `vary` is under way.
+    palette_differs: the model was trained on another palette than the scene's, and `reading` does
+    not know yet how it should read the scene; `read_as` tells, and goes on.
     """
 
     status_changed = Signal(object)
     settings_changed = Signal(object)
     picture_changed = Signal(object, str)
+    varying_begun = Signal(int, int, object)
     varied = Signal(object)
     made = Signal(object)
     failed = Signal(object)
@@ -104,6 +106,7 @@ class Studio(QObject):
         self._stale = False
         self._step, self._steps, self._began = 0, 0, 0.0
         self._ticket = 0
+        self._wish: tuple = ()  # what was asked for last: arguments of `vary`; none for `generate`
         self._worker = Worker(self)
         self._worker.happened.connect(self._on_event)
         self._worker.ended.connect(self._on_end)
@@ -120,6 +123,7 @@ class Studio(QObject):
         """Sample the scene as it is now; a running sample gives way."""
         if self._phase == "no model":
             return
+        self._wish = ()
         if not self.settings.seed_locked:
             self.change_settings(replace(self.settings, seed=random.randint(0, MAX_SEED)))
         try:
@@ -130,24 +134,29 @@ class Studio(QObject):
         self.varying = False
         self._submit(lambda: self._session(request), request.steps)
 
-    def vary(self, first_seed: int, count: int, scales: tuple[float, ...]) -> bool:
+    def vary(self, first_seed: int, count: int, scales: tuple[float, ...]) -> None:
         """Sample the scene with `count` seeds at each guidance scale; `varied` tells of it.
 
-        The seeds of one scale are one request: they share the layout's embedding. False if there is
-        nothing to sample with, or no way to.
+        The seeds of one scale are one request: they share the layout's embedding.
         """
         if self._phase == "no model":
-            return False
+            return
+        self._wish = first_seed, count, scales
         try:
             base = replace(self._freeze(), seed=first_seed, count=count)
             every = max(1, round(base.steps / VARIED_PREVIEWS))
             requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
         except RequestError as error:
             self._refuse(error)
-            return False
+            return
         self.varying = True
+        self.varying_begun.emit(first_seed, count, scales)
         self._submit(lambda: self._varying_session(requests), base.steps * len(requests))
-        return True
+
+    def read_as(self, conversion: Conversion) -> None:
+        """Let the model read the scene so from now on, and do what was asked for."""
+        self.reading.settle(conversion)
+        self.vary(*self._wish) if self._wish else self.generate()
 
     def _submit(self, job: Job, steps: int) -> None:
         self._phase = "loading" if self.model is None else "sampling"
@@ -258,14 +267,19 @@ class Studio(QObject):
             self._engine = self._open_engine()
         info = self._engine.info
         yield Opened(info)
-        if request is not None and not same_labels(request.layout.palette, info.palette):
-            yield PaletteDiffers()  # asked for before the model was there
-        elif request is not None:
+        if request is None:
+            return
+        if _is_foreign(request, info):
+            yield PaletteDiffers()
+        else:
             yield from self._engine.sample(request, self._guidance_now)
 
     def _varying_session(self, requests: list[SampleRequest]) -> Iterator[Any]:
         """Open the engine if need be, then sample each request. Runs in the worker thread."""
         yield from self._session(None)
+        if _is_foreign(requests[0], self._engine.info):
+            yield PaletteDiffers()
+            return
         for number, request in enumerate(requests):
             with closing(self._engine.sample(request)) as events:
                 for event in events:
@@ -366,6 +380,11 @@ class Studio(QObject):
 
     def _tell(self) -> None:
         self.status_changed.emit(self.status())
+
+
+def _is_foreign(request: SampleRequest, model: ModelInfo) -> bool:
+    """Whether it is in labels that the model does not know: asked for before that was there."""
+    return not same_labels(request.layout.palette, model.palette)
 
 
 def _caption(result: Result) -> str:

@@ -47,7 +47,9 @@ class Variations(QObject):
         self.open = False
         self._studio, self._undo_stack = studio, undo_stack
         self._count = 0  # pictures of one scale
+        studio.varying_begun.connect(self._begin)
         studio.varied.connect(self._take)
+        studio.palette_differs.connect(self.leave)
         studio.status_changed.connect(self._follow)
 
     @property
@@ -57,13 +59,14 @@ class Variations(QObject):
 
     def begin(self, count: int, scales: tuple[float, ...] = ()) -> None:
         """Ask for `count` seeds at each of `scales`, or at the present one if there are none."""
-        settings, original = self._studio.settings, self._studio.result
+        settings = self._studio.settings
         seed = first_seed(settings, len(scales) > 1)
-        scales = scales or (settings.guidance_scale,)
-        self.open = self._studio.vary(seed, count, scales)
-        if not self.open:
-            return
-        self._count = count
+        self._studio.vary(seed, count, scales or (settings.guidance_scale,))
+
+    def _begin(self, seed: int, count: int, scales: tuple[float, ...]) -> None:
+        """They are on their way: perhaps after a question."""
+        original = self._studio.result
+        self.open, self._count = True, count
         self.pictures = [_original(original)] if original else []
         seeds = [(seed + i) % (MAX_SEED + 1) for i in range(count)]
         self.pictures += [Variation(s, scale) for scale in scales for s in seeds]

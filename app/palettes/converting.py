@@ -101,7 +101,7 @@ class Converting(QObject):
     # -- a model of another palette ---------------------------------------------------------------
 
     def _ask_reading(self) -> None:
-        """Which labels the model should see in place of the scene's; then generate."""
+        """Which labels the model should see in place of the scene's; then what was asked for."""
         source, model = self._scene.palette, self._studio.model
         known = self._studio.reading.conversion or Conversion.between(source, model.palette)
         text = (
@@ -111,6 +111,5 @@ class Converting(QObject):
         )
         counts = label_counts(self._scene.labels)
         dialog = ConversionDialog(self._near.window(), known, counts, text, "Generate")
-        dialog.confirmed.connect(self._studio.reading.settle)
-        dialog.confirmed.connect(self._studio.generate)
+        dialog.confirmed.connect(self._studio.read_as)
         dialog.open()

@@ -227,3 +227,47 @@ def test_a_recoloured_palette_needs_no_question(painted, engine, qtbot, tmp_path
     painted.studio.generate()
     qtbot.waitUntil(finished(painted), timeout=WAIT)
     assert dialog_of(painted) is None and painted.studio.status().state == "idle"
+
+
+def test_variations_of_a_read_scene(foreign, engine, qtbot):
+    """Variations ask the same question, and then make their grid: it is not asked for twice."""
+    variations = foreign.desk.variations
+    foreign.acts["variations"].trigger()
+    assert not variations.open and not engine.requests
+    dialog_of(foreign).confirm.click()
+    qtbot.waitUntil(lambda: all(p.result for p in variations.pictures), timeout=WAIT)
+    assert variations.open and [(r.count, r.layout.palette.name) for r in engine.requests] == [
+        (8, "landscape")
+    ]
+    assert foreign.focusWidget() is foreign.desk.panel.grid and len(variations.pictures) == 8
+    qtbot.keyClick(foreign.desk.panel.grid, Qt.Key.Key_Return)
+    assert foreign.studio.result is variations.pictures[0].result
+
+
+def test_variations_without_an_answer(foreign, engine, qtbot):
+    """Esc at the question: no grid, no picture; Generate afterwards makes one picture."""
+    foreign.acts["variations"].trigger()
+    qtbot.keyClick(dialog_of(foreign), Qt.Key.Key_Escape)
+    assert not foreign.desk.variations.open and not engine.requests
+    foreign.acts["generate"].trigger()
+    dialog_of(foreign).confirm.click()
+    qtbot.waitUntil(finished(foreign), timeout=WAIT)
+    assert [request.count for request in engine.requests] == [1]
+
+
+def test_variations_before_the_model_is_there(qapp, palette, store, data, qtbot):
+    """Asked for while another palette's model loads: the grid gives way to the question, and comes
+    back when it is answered."""
+    gate, engine = Gate(), FakeEngine(Palette.load("ade20k"))
+    window = build_window(qapp, lambda: gate.wait(10) and engine, palette, store=store, data=data)
+    window.show()
+    window.studio.start()
+    window.acts["variations"].trigger()
+    gate.set()
+    qtbot.waitUntil(lambda: dialog_of(window) is not None, timeout=WAIT)
+    variations = window.desk.variations
+    assert not variations.open and not engine.requests and not window.error_bar.isVisible()
+    dialog_of(window).confirm.click()
+    qtbot.waitUntil(lambda: all(p.result for p in variations.pictures), timeout=WAIT)
+    assert variations.open and engine.requests[0].count == 8
+    hand.put_away(window)
