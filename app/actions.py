@@ -25,10 +25,9 @@ FILE = (
     Wish("open", "Open…", ("Ctrl+O",)),
     Wish("save", "Save", ("Ctrl+S",)),
     Wish("save_as", "Save as…", ("Ctrl+Shift+S",)),
-    Wish("export_labels", "Export label map…", ("Ctrl+Shift+E",)),
     Wish("save_picture", "Save picture…", ("Ctrl+E",), "save"),
     Wish("import", "Import…", ("Ctrl+I",)),
-    Wish("export", "Export…", ("Ctrl+Alt+E",)),
+    Wish("export", "Export…", ("Ctrl+Shift+E", "Ctrl+Alt+E")),
     Wish("photo", "Photo to trace…", ("Ctrl+R",)),
     Wish("quit", "Quit", ("Ctrl+Q",)),
 )

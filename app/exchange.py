@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app.commands import ReplaceScene, UndoStack
 from app.export_dialog import ExportDialog
 from app.export_plan import Source
+from app.file_kinds import IMPORT_FILTER, PHOTO_FILTER
 from app.filing import Filing
 from app.import_dialog import ImportDialog
 from app.reference import Reference
@@ -29,9 +30,7 @@ from core.picture import Picture, read_picture
 from core.recognition import recognise_file
 from core.request import Engine, Result
 
-IMAGES = "*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff *.ppm"
-IMPORT_FILTER = f"Label images and layers ({IMAGES} *.ora);;All files (*)"
-PHOTO_FILTER = f"Photos ({IMAGES});;All files (*)"
+NOTICES = 2  # files about which a report tells in full
 
 
 class Exchange(QObject):
@@ -205,8 +204,11 @@ class Exchange(QObject):
         self._store.keep_folder("exports", Path(dialog.folder.text()))
         self._ticked = {product.key for product in dialog.chosen} or self._ticked
 
-    def _tell_exported(self, count: int) -> None:
-        self.done.emit(f"{count} file{'s are' if count > 1 else ' is'} exported.")
+    def _tell_exported(self, count: int, notices: list[str]) -> None:
+        files = "1 file is" if count == 1 else f"{count} files are"
+        more = len(notices) - NOTICES
+        rest = [f"The same is true of {more} more."] if more > 0 else []
+        self.done.emit(" ".join([f"{files} exported.", *notices[:NOTICES], *rest]))
 
     def _shown_picture(self) -> list[Result]:
         return [self._studio.result] if self._studio.result is not None else []

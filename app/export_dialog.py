@@ -34,10 +34,10 @@ SHOWN = 200  # file names in the list; more would only be scrolled over
 class ExportDialog(QDialog):
     """Ticks on the left, names on the right; writes one file a turn of the event loop.
 
-    exported(int): so many files were written.
+    exported(int, list): so many files were written, with sentences about what they lack.
     """
 
-    exported = Signal(int)
+    exported = Signal(int, list)
 
     def __init__(self, source: Source, folder: Path, ticked: set[str], parent: QWidget) -> None:
         super().__init__(parent)
@@ -45,6 +45,7 @@ class ExportDialog(QDialog):
         self._source = source
         self._jobs: list[Job] = []
         self._written = 0
+        self._notices: list[str] = []
         self._build(folder, ticked)
         for signal in (self.folder.textChanged, self.pattern.textChanged):
             signal.connect(self._show_plan)
@@ -207,7 +208,7 @@ class ExportDialog(QDialog):
         except InputError as error:
             self._tell(str(error), able=False)
             return
-        self._written = 0
+        self._written, self._notices = 0, []
         self.progress.setRange(0, len(self._jobs))
         self.progress.show()
         self.go.setEnabled(False)
@@ -217,15 +218,16 @@ class ExportDialog(QDialog):
         if not self.isVisible():
             return  # it was cancelled
         try:
-            self._jobs[self._written].write()
+            notice = self._jobs[self._written].write()
         except InputError as error:
             self.progress.hide()
             self._tell(f"{error} {self._written} of {len(self._jobs)} are written.", able=True)
             return
+        self._notices += [notice] if notice else []
         self._written += 1
         self.progress.setValue(self._written)
         if self._written == len(self._jobs):
-            self.exported.emit(self._written)
+            self.exported.emit(self._written, self._notices)
             self.accept()
         else:
             QTimer.singleShot(0, self, self._write_next)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.picture_file import save_picture
 from core.conversion import Conversion, label_counts
 from core.encodings import ENCODINGS, Encoding, write
 from core.errors import InputError
 from core.openraster import write_ora
 from core.palette import Palette
-from core.picture import QUALITY, write_picture
+from core.picture import QUALITY
 from core.request import Result
 
 PLACEHOLDERS = ("name", "what", "seed", "number")
@@ -39,25 +40,26 @@ class Source(NamedTuple):
 class Product:
     """One kind of file. per_picture: there is one for each result, else one for the layout.
 
-    what: stands for it in a file name. note: what is lost or changed on the way, for people.
-    possible: False if nothing of the layout would be left.
+    what: stands for it in a file name. write: a file, returning a sentence about what could not go
+    into it, or "". note: what is lost or changed on the way, for people. possible: False if nothing
+    of the layout would be left.
     """
 
     key: str
     title: str
     what: str
     suffix: str
-    write: Callable[[Path, Source, Result | None, int], None]
+    write: Callable[[Path, Source, Result | None, int], str]
     per_picture: bool = False
     note: str = ""
     possible: bool = True
 
 
 class Job(NamedTuple):
-    """One file to write."""
+    """One file to write. write: as that of `Product`."""
 
     path: Path
-    write: Callable[[], None]
+    write: Callable[[], str]
 
 
 # -- kinds of file --------------------------------------------------------------------------------
@@ -79,10 +81,8 @@ def _pictures() -> Iterable[Product]:
         yield Product(key, title, "picture", suffix, _write_result, per_picture=True, note=note)
 
 
-def _write_result(path: Path, source: Source, result: Result, quality: int) -> None:
-    request = result.request
-    recipe = request.recipe(result.weights)
-    write_picture(path, result.image, recipe, request.layout, quality)
+def _write_result(path: Path, source: Source, result: Result, quality: int) -> str:
+    return save_picture(path, result, quality)
 
 
 def _layouts() -> Iterable[Product]:
@@ -97,14 +97,16 @@ def _layouts() -> Iterable[Product]:
         yield Product(name, title, what, ".png", _encoding_writer(ENCODINGS[name]))
 
 
-def _write_ora(path: Path, source: Source, result: Result | None, quality: int) -> None:
+def _write_ora(path: Path, source: Source, result: Result | None, quality: int) -> str:
     picture = source.results[0].image if source.results else None
     write_ora(path, source.labels, source.palette, picture)
+    return ""
 
 
 def _encoding_writer(encoding: Encoding) -> Callable:
-    def write_encoding(path: Path, source: Source, result: Result | None, quality: int) -> None:
+    def write_encoding(path: Path, source: Source, result: Result | None, quality: int) -> str:
         write(path, source.labels, source.palette, encoding)
+        return ""
 
     return write_encoding
 
@@ -136,8 +138,9 @@ def _converted(
     lost = sum(int(counts[i]) for i in unplaced) / source.labels.size
     placed = f"{lost:.1%} finds no label" if lost else "every label finds one"
 
-    def write_converted(path: Path, source: Source, result: Result | None, quality: int) -> None:
+    def write_converted(path: Path, source: Source, result: Result | None, quality: int) -> str:
         write(path, conversion.convert(source.labels), target, encoding)
+        return ""
 
     possible = not painted or len(unplaced) < len(painted)
     return write_converted, f"converted: {placed}", possible
@@ -173,7 +176,7 @@ def plan(
 
 def _job(
     product: Product, path: Path, source: Source, result: Result | None, quality: int
-) -> Callable[[], None]:
+) -> Callable[[], str]:
     return lambda: product.write(path, source, result, quality)
 
 

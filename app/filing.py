@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.examples import EXAMPLES
+from app.file_kinds import MAP_FILTER, OPEN_FILTER, PICTURE_FILTERS, PROJECT_FILTER
 from app.picture_file import save_picture
 from app.project import SUFFIX
 from app.scene_file import MAP_SUFFIX, SceneFile
@@ -18,19 +19,6 @@ from app.studio import Studio
 from app.worker import failure
 from core.errors import InputError
 
-MAPS = "*.png *.bmp *.gif *.tif *.tiff *.webp *.ppm"
-OPEN_FILTER = (
-    f"Projects and label maps (*{SUFFIX} {MAPS});;Projects (*{SUFFIX});;"
-    f"Label maps ({MAPS});;All files (*)"
-)
-PROJECT_FILTER = f"SDM Studio project (*{SUFFIX})"
-MAP_FILTER = f"Label map (*{MAP_SUFFIX})"
-PICTURE_FILTERS = (
-    "PNG (*.png)",
-    "JPEG (*.jpg)",
-    "WebP (*.webp)",
-    "TIFF with 16 bits (*.tif)",
-)
 Button = QMessageBox.StandardButton
 
 
@@ -100,14 +88,6 @@ class Filing(QObject):
         name = path.with_suffix(SUFFIX).name if path else f"scene{SUFFIX}"
         chosen = self._ask_where("Save as", name, (PROJECT_FILTER, MAP_FILTER))
         return chosen is not None and self._save(chosen)
-
-    def export_labels(self) -> None:
-        """Ask for a file and write the label map to it; the document stays where it is."""
-        path = self._scene_file.path
-        name = path.with_suffix(MAP_SUFFIX).name if path else f"scene{MAP_SUFFIX}"
-        chosen = self._ask_where("Export label map", name, (MAP_FILTER,))
-        if chosen is not None:
-            self._do(lambda: self._scene_file.export_labels(chosen))
 
     def may_go(self) -> bool:
         """Whether the present document may be given up: it is saved, or the user says so."""

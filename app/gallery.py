@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from app.commands import ReplaceScene, UndoStack
+from app.file_kinds import PHOTO_FILTER
 from app.history import MIB, History
 from app.history_filter import HistoryFilter
 from app.panels.compare import ComparePanel
@@ -22,8 +23,6 @@ from app.worker import failure
 from core.errors import InputError
 from core.picture import read_picture
 from core.request import Failed, Result
-
-PHOTO_FILTER = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp);;All files (*)"
 
 
 class Gallery(QObject):

@@ -136,7 +136,6 @@ class MainWindow(QMainWindow):
             "open": self.filing.open,
             "save": self.filing.save,
             "save_as": self.filing.save_as,
-            "export_labels": self.filing.export_labels,
             "save_picture": self.filing.save_picture,
             "import": self.exchange.ask_import,
             "export": self.exchange.ask_export,
@@ -195,7 +194,7 @@ class MainWindow(QMainWindow):
             self.acts,
         )
         self.palette_panel = self.palettes.panel
-        self.exchange.openers[".toml"] = self.palettes.converting.choose
+        self.exchange.openers[".toml"] = self.palettes.converting.take
         self.result_panel = ResultPanel(self.acts["save_picture"])
         self.generate_panel = GeneratePanel(self.studio.settings)
         self.history_panel = HistoryPanel(
@@ -264,7 +263,7 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         bar = self.menuBar()
         file = bar.addMenu("&File")
-        _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 6, 9))
+        _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 8))
         file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
         edit = bar.addMenu("&Edit")
         wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS)

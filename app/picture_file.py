@@ -1,4 +1,4 @@
-"""The last picture into a file that knows how it was made."""
+"""A picture into a file that knows how it was made."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from core.picture import QUALITY, write_picture
 from core.request import Result
 
 
-def save_picture(path: Path, result: Result, quality: int = QUALITY) -> None:
+def save_picture(path: Path, result: Result, quality: int = QUALITY) -> str:
     """Write the picture with its recipe and layout, in the format of the name.
 
-    Raises `OutputError`; an old file is then still whole.
+    Returns a sentence about what the file does not carry, or "". Raises `OutputError`; an old file
+    is then still whole.
     """
     request = result.request
     recipe = request.recipe(result.weights)
-    write_picture(path, result.image, recipe, request.layout, quality)
+    if write_picture(path, result.image, recipe, request.layout, quality):
+        return ""
+    return (
+        f"{path.name} is without its layout, which is too large for a JPEG; "
+        "PNG, WebP and TIFF carry it."
+    )

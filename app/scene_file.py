@@ -147,17 +147,13 @@ class SceneFile:
         A project, unless the name ends in .png: then the label map alone.
         """
         if path.suffix.lower() == MAP_SUFFIX:
-            self.export_labels(path)
+            write_labels(path, self._scene.labels, self._scene.palette)
             self.holds_pictures = False
         else:
             self._save_project(path)
             self.holds_pictures = True
         self.path = path
         self._undo_stack.setClean()
-
-    def export_labels(self, path: Path) -> None:
-        """Write the label map alone; the document stays where it is."""
-        write_labels(path, self._scene.labels, self._scene.palette)
 
     def snapshot(self) -> Project:
         """The document as it is now, with arrays of its own: a writer may take its time."""

@@ -53,18 +53,19 @@ def write_picture(
     recipe: dict,
     layout: Layout | None = None,
     quality: int = QUALITY,
-) -> None:
+) -> bool:
     """Write uint8 `[H, W, 3]` in the format of the name, with its recipe, whole or not at all.
 
-    A TIFF has 16 bits a channel. quality: 1..100, of JPEG and WebP. A JPEG leaves out a layout that
-    is too long for it. Raises `OutputError` for a suffix that is none of `SUFFIXES`, or if the
-    place cannot be written.
+    A TIFF has 16 bits a channel. quality: 1..100, of JPEG and WebP. Returns whether the file
+    carries all that it was given: a JPEG leaves out a layout that is too long for it. Raises
+    `OutputError` for a suffix that is none of `SUFFIXES`, or if the place cannot be written.
     """
     path = Path(path)
     kind = picture_format(path)
-    data = _encode(kind, image, recipe, layout, quality)
+    data, whole = _encode(kind, image, recipe, layout, quality)
     with writing(path), atomic_path(path) as part:
         part.write_bytes(data)
+    return whole
 
 
 def picture_format(path: Path) -> str:
@@ -80,29 +81,34 @@ def picture_format(path: Path) -> str:
 
 def encode_png(image: np.ndarray, recipe: dict, layout: Layout | None = None) -> bytes:
     """uint8 `[H, W, 3]` as a PNG that carries its recipe and layout."""
-    return _encode("PNG", image, recipe, layout, QUALITY)
+    data, _ = _encode("PNG", image, recipe, layout, QUALITY)
+    return data
 
 
 def _encode(
     kind: str, image: np.ndarray, recipe: dict, layout: Layout | None, quality: int
-) -> bytes:
+) -> tuple[bytes, bool]:
+    """The file, and whether the layout is in it."""
     recipe_text = json.dumps(recipe)
     layout_texts = _layout_texts(layout) if layout is not None else {}
+    whole = True
     if kind == "TIFF":
-        return encode_tiff(image, recipe_text, _comment(layout_texts))
+        return encode_tiff(image, recipe_text, _comment(layout_texts)), whole
     options: dict = {"quality": quality}
     if kind == "PNG":
         options = {"pnginfo": _chunks({RECIPE_KEY: recipe_text, **layout_texts})}
     else:
         room = JPEG_ROOM - len(recipe_text) if kind == "JPEG" else None
-        options["exif"] = _exif(recipe_text, _comment(layout_texts, room))
+        comment = _comment(layout_texts, room)
+        whole = bool(comment) or not layout_texts
+        options["exif"] = _exif(recipe_text, comment)
     if kind == "WEBP":
         options |= {"lossless": quality == 100, "method": 4}
     if kind == "JPEG" and quality >= 90:
         options["subsampling"] = 0  # full colour: who asks for quality sees the red edges bleed
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, kind, **options)
-    return buffer.getvalue()
+    return buffer.getvalue(), whole
 
 
 def _layout_texts(layout: Layout) -> dict[str, str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.commands import ReplaceScene, UndoStack
+from app.file_kinds import PALETTE_FILTER
 from app.palettes.conversion_dialog import ConversionDialog
 from app.palettes.draft import Draft
 from app.palettes.editor import PaletteEditor
@@ -19,7 +20,7 @@ from app.worker import failure
 from core.conversion import Conversion, label_counts
 from core.palette import Palette, PaletteError
 
-PALETTE_FILTER = "Palettes (*.toml)"
+Button = QMessageBox.StandardButton
 
 
 class Converting(QObject):
@@ -55,11 +56,31 @@ class Converting(QObject):
             self.adopt(palette)
 
     def load(self) -> None:
-        """Ask for a palette's file and paint with it."""
+        """Ask for a palette's file, keep a copy of it, and paint with it."""
         title = "Load palette file"
         name, _ = QFileDialog.getOpenFileName(self._near.window(), title, "", PALETTE_FILTER)
         if name:
-            self.choose(Path(name))
+            self.take(Path(name))
+
+    def take(self, path: Path) -> None:
+        """Copy a palette's file among the user's own, and paint with it."""
+        try:
+            if self._library.would_lose(path) and not self._may_replace(path):
+                return
+            self._library.take(path)
+        except PaletteError as error:
+            self.failed.emit(failure(error))
+        else:
+            self.choose(path)
+
+    def _may_replace(self, path: Path) -> bool:
+        name = self._library.copy_of(path).name
+        sentence = f"Your palettes hold another one in a file {name}. Replace it by {path}?"
+        buttons = Button.Yes | Button.No
+        answer = QMessageBox.question(
+            self._near.window(), "Replace palette", sentence, buttons, Button.No
+        )
+        return answer == Button.Yes
 
     def adopt(self, palette: Palette) -> None:
         """Convert the scene to `palette`, with a look at the table where there is a choice."""

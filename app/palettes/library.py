@@ -63,6 +63,31 @@ class Library:
                 f"There is another palette with the title {palette.title!r}. "
                 "Choose another title for this one."
             )
+        self._write(palette, path)
+
+    def copy_of(self, path: Path) -> Path:
+        """Where the palette in `path` has its copy in the folder, there or not; it keeps the name
+        of its file, so that the same file has the same copy. PaletteError if that is no name."""
+        name = normalise(path.stem).replace(" ", "_")
+        if not name:
+            raise PaletteError(f"{path} needs a name with a letter or a digit in it.")
+        return self._folder / f"{name}.toml"
+
+    def would_lose(self, path: Path) -> bool:
+        """Whether another palette has the place of the copy of `path`."""
+        copy = self.copy_of(path)
+        return copy.exists() and not _holds(copy, Palette.load(path))
+
+    def take(self, path: Path) -> None:
+        """Copy the palette in `path` into the folder: it is there when `path` is not any more.
+
+        One of that name is replaced. PaletteError if it cannot be read or written.
+        """
+        palette, copy = Palette.load(path), self.copy_of(path)
+        if not _holds(copy, palette):
+            self._write(palette, copy)
+
+    def _write(self, palette: Palette, path: Path) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

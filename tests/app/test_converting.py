@@ -5,7 +5,7 @@ from threading import Event as Gate
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.application import build_window
 from app.palettes.conversion_dialog import ConversionDialog
@@ -14,6 +14,7 @@ from core.palette import Palette
 from tests.app import hand
 from tests.app.fake_engine import FakeEngine
 
+Button = QMessageBox.StandardButton
 WAIT = 5000  # ms
 
 
@@ -102,7 +103,57 @@ def test_a_palette_file_is_loaded(painted, monkeypatch, tmp_path):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: (str(mine), ""))
     painted.acts["load_palette"].trigger()
     assert painted.scene.palette[1].color == (0x12, 0x34, 0x56) and dialog_of(painted) is None
-    painted.palettes.menu.aboutToShow.emit()
+
+
+def own_file(folder, title, color="#123456"):
+    """A palette's file as a person has it somewhere."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "My Palette.toml"
+    label = f'[[classes]]\nid = 0\nname = "moss"\ncolor = "{color}"\n'
+    path.write_text(f'title = "{title}"\n{label}')
+    return path
+
+
+def test_a_loaded_palette_is_there_when_its_file_is_not(closed_window, data, tmp_path):
+    """It is copied among the user's own: the menu has it, and opens it, with the file gone."""
+    window, path = closed_window, own_file(tmp_path / "usb", "Moss")
+    window.palettes.converting.take(path)
+    loaded = window.scene.palette
+    path.unlink()
+    window.palettes.converting.choose("landscape")
+    window.palettes.menu.aboutToShow.emit()
+    next(a for a in window.palettes.menu.actions() if a.text() == "Moss").trigger()
+    dialog = dialog_of(window)
+    if dialog:
+        dialog.confirm.click()
+    assert window.scene.palette == loaded and loaded.title == "Moss"
+    assert [file.name for file in (data / "palettes").iterdir()] == ["my_palette.toml"]
+
+
+def test_another_palette_of_that_name_is_not_lost(closed_window, reply, data, tmp_path):
+    """The same palette again asks nothing; another of its name asks, and No changes nothing."""
+    window = closed_window
+    take = window.palettes.converting.take
+    take(own_file(tmp_path / "a", "Moss"))
+    take(own_file(tmp_path / "b", "Moss"))  # nobody answers: a question would fail
+    kept = data / "palettes" / "my_palette.toml"
+    other = own_file(tmp_path / "c", "Fern", "#654321")
+    asked = reply(Button.No)
+    take(other)
+    assert "my_palette.toml" in asked[0] and str(other) in asked[0]
+    assert Palette.load(kept).title == "Moss" and window.scene.palette.title == "Moss"
+    reply(Button.Yes)
+    take(other)
+    assert Palette.load(kept).title == "Fern" and window.scene.palette.title == "Fern"
+
+
+def test_a_palette_that_cannot_be_kept_is_not_taken(closed_window, data, tmp_path):
+    """The place for the copy is a file: the bar names it, and the scene keeps its palette."""
+    (data / "palettes").parent.mkdir(exist_ok=True)
+    (data / "palettes").write_text("in the way")
+    closed_window.palettes.converting.take(own_file(tmp_path / "a", "Moss"))
+    assert str(data / "palettes") in closed_window.error_bar.sentence.text()
+    assert closed_window.scene.palette.name == "landscape"
 
 
 @pytest.mark.parametrize("text", ["classes = 3", "[[classes]", ""])

@@ -147,15 +147,6 @@ def test_a_bitmap_is_never_overwritten_by_a_png(window, palette, choose, tmp_pat
     assert (tmp_path / "map.bmp").read_bytes() == before
 
 
-def test_export_leaves_the_document(window, choose, tmp_path):
-    """Exporting the label map neither renames nor cleans the document."""
-    hand.drag(window.canvas, (10, 10))
-    choose(tmp_path / "out.png")
-    window.acts["export_labels"].trigger()
-    assert (tmp_path / "out.png").is_file()
-    assert window.isWindowModified() and window.scene_file.path is None
-
-
 def test_a_suffix_that_is_added_asks_before_it_replaces(window, choose, reply, tmp_path):
     """The dialog asked about "scene"; the file that would go is "scene.sdms"."""
     (tmp_path / "scene.sdms").write_text("precious")

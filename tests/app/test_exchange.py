@@ -332,6 +332,40 @@ def test_everything_at_once(closed_window, palette, answer, qtbot, tmp_path):
     assert np.array_equal(colours, palette.colors[labels])
 
 
+def test_an_export_leaves_the_document(closed_window, answer, qtbot, tmp_path):
+    """The label map alone: one key, Enter, a file; the document is neither renamed nor clean."""
+    window = closed_window
+    hand.drag(window.canvas, (10, 10))
+    window.store.keep_folder("exports", tmp_path)
+    answer(lambda dialog: qtbot.keyClick(dialog, Qt.Key.Key_Return))
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window.canvas, Qt.Key.Key_E, both)
+    assert read_labels(tmp_path / "scene-labels.png", window.scene.palette).kind == "own"
+    assert sentence(window) == "1 file is exported."
+    assert window.isWindowModified() and window.scene_file.path is None
+
+
+def test_a_layout_that_does_not_fit_is_told(closed_window, palette, answer, tmp_path):
+    """A JPEG has no room for a layout of noise: the report says which file lacks it; WebP has."""
+    window = closed_window
+    noise = np.random.default_rng(0).integers(0, 3, (600, 800), np.uint8)
+    window.exchange.pictures = lambda: [result_of(noise, palette, seed) for seed in range(4)]
+    window.store.keep_folder("exports", tmp_path)
+
+    def tick(dialog):
+        for key, box in dialog.boxes.items():
+            box.setChecked(key in ("jpeg", "webp"))
+        dialog.go.click()
+
+    answer(tick)
+    window.exchange.ask_export()
+    said = sentence(window)
+    assert said.startswith("8 files are exported. scene-picture-1-0.jpg is without its layout")
+    assert said.endswith("The same is true of 2 more.") and ".webp" not in said
+    layouts = [read_picture(path).layout for path in sorted(tmp_path.glob("*.webp"))]
+    assert len(layouts) == 4 and all(np.array_equal(one.labels, noise) for one in layouts)
+
+
 def test_without_a_picture_only_the_layout_can_go(closed_window, answer):
     """The boxes of pictures say why they cannot be ticked."""
 
