@@ -20,7 +20,7 @@ def guide(conditional: Tensor, null: Tensor, scale: float | Tensor) -> Tensor:
 
     It acts on the prediction, the variance stays the conditional one, as in the official code; and
     alike on eps, v and x0: for given x and t each is an affine function of the others. scale: a
-    number, or `[N, 1, 1, 1]`.
+    number, `[N, 1, 1, 1]`, or a map `[1, 1, h, w]`.
     """
     (prediction, variance), (blind, _) = conditional.chunk(2, dim=1), null.chunk(2, dim=1)
     return torch.cat([blind + scale * (prediction - blind), variance], dim=1)
@@ -37,6 +37,8 @@ class Denoiser:
     chunk: how many pictures go through the network at once, where they share a layout. Convolutions
     round differently for different batch sizes; with chunk 1 a picture is the same to the bit in
     any batch.
+    scale_map: `[1, 1, h, w]`, multiplies the scale from place to place; None for the same
+    everywhere. A distilled student takes one number a picture: it gets the mean of the map.
 
     Exact, not approximate: the encoder runs once for both branches because it never sees the
     layout, and gamma and beta of either branch are computed once, because they do not depend on x
@@ -51,8 +53,10 @@ class Denoiser:
         size: tuple[int, int],
         guidance_scale: float | Callable[[], float] = 1.0,
         chunk: int = 64,
+        scale_map: Tensor | None = None,
     ) -> None:
         self.model, self.schedule, self.size = model, schedule, size
+        self.scale_map = scale_map
         self.chunk = chunk if len(y) == 1 else len(y)
         self.guidance_scale = guidance_scale
         self._y = y
@@ -76,13 +80,15 @@ class Denoiser:
         if scale == 0:
             return self.model.decode(encoded, self.embedding("null"), timesteps).float()
         conditional = self.model.decode(encoded, self.embedding("layout"), timesteps).float()
-        if scale == 1:
+        if scale == 1 and self.scale_map is None:
             return conditional
         null = self.model.decode(encoded, self.embedding("null"), timesteps).float()
-        return guide(conditional, null, scale)
+        return guide(conditional, null, scale if self.scale_map is None else scale * self.scale_map)
 
     def _distilled(self, x: Tensor, timesteps: Tensor, scale: float) -> Tensor:
         """One pass of a student that learned what guidance does; below 1 it was never taught."""
+        if self.scale_map is not None:
+            scale *= float(self.scale_map.mean())
         scales = torch.full((x.shape[0],), max(1.0, scale), device=x.device)
         encoded = self.model.encode(x, timesteps, scales)
         return self.model.decode(encoded, self.embedding("layout"), timesteps, scales).float()

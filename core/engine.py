@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.areas import noise_of, scale_map
 from core.checkpoint import Checkpoint, CheckpointError
 from core.conversion import same_labels
 from core.denoiser import Denoiser
@@ -35,7 +36,7 @@ from core.request import (
     Started,
     Stepped,
 )
-from core.sampling import SAMPLERS, Moment, SeedNoise, path_of, sample
+from core.sampling import SAMPLERS, Moment, path_of, sample
 
 DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
@@ -164,11 +165,12 @@ class Engine:
         """The request's network on its layout y; `size` is the (height, width) of x."""
         unet = self.student if request.student else self.unet
         scales = live_scale or _scales_of(request)
-        return Denoiser(unet, self.schedule, y, size, scales, self.chunk)
+        areas = scale_map(request, size, self.device)
+        return Denoiser(unet, self.schedule, y, size, scales, self.chunk, areas)
 
     def _walk(self, request: SampleRequest, denoise: Denoiser) -> Iterator[Moment]:
         """From the seeds' noise down to the clean picture."""
-        noise = SeedNoise(request.seeds, (self.unet.spec.in_channels, *denoise.size), self.device)
+        noise = noise_of(request, (self.unet.spec.in_channels, *denoise.size), self.device)
         step = SAMPLERS[request.sampler](self.schedule, request.eta)
         path = path_of(self.schedule, request.steps, request.sampler)
         return sample(denoise, step, path, noise(), noise, self.schedule)

@@ -5,9 +5,9 @@ Nothing here knows torch or Qt: the window and the engine share these words and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from core.repaint import Inpaint, Start, Trajectory, frozen
 
 SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm", "consistency")  # the first is the default
 MAX_SEED = 2**31 - 1
+MAX_GUIDANCE = 100.0
 RECIPE_KEY = "sdm-studio:recipe"  # text chunk of a picture's PNG: JSON of everything but the layout
 
 
@@ -75,6 +76,10 @@ class SampleRequest:
     inpaint: repaint a region of a picture instead of making a whole one.
     start: walk on from this state instead of from noise.
     keep_trajectory: the `Result` carries the states that it went through, for later edits.
+    guidance_map: float32 `[H, W]`, at the layout's size: the guidance scale is multiplied by it.
+    seed_map: int32 `[H, W]`, at the layout's size: the seed of the noise there, whatever the
+    picture's own; -1 leaves that to the picture's seed.
+    label_controls: what these maps were made from, by names of labels: plain data for the recipe.
     """
 
     layout: Layout
@@ -91,6 +96,9 @@ class SampleRequest:
     inpaint: Inpaint | None = None
     start: Start | None = None
     keep_trajectory: bool = False
+    guidance_map: np.ndarray | None = field(default=None, repr=False)
+    seed_map: np.ndarray | None = field(default=None, repr=False)
+    label_controls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checks = (
@@ -108,9 +116,9 @@ class SampleRequest:
             (1 <= self.count <= 64, f"count {self.count}", "1 to 64"),
             (0.0 <= self.eta <= 1.0, f"eta {self.eta}", "0 to 1"),
             (
-                all(0 <= s <= 100 for s in self.scales),
+                all(0 <= s <= MAX_GUIDANCE for s in self.scales),
                 f"guidance scale {self.guidance_scale}",
-                "0 to 100",
+                f"0 to {MAX_GUIDANCE:g}",
             ),
         )
         for holds, got, wanted in checks:
@@ -118,6 +126,26 @@ class SampleRequest:
                 raise RequestError(f"The {got} cannot be used; it must be {wanted}.")
         if self.inpaint and self.start:
             raise RequestError("A request either repaints a region or walks on from a state.")
+        self._freeze_map("guidance_map", np.float32, 0, MAX_GUIDANCE)
+        self._freeze_map("seed_map", np.int32, -1, MAX_SEED)
+
+    def _freeze_map(self, name: str, kind: type, low: float, high: float) -> None:
+        """Check a map over the layout, and let nobody write to it."""
+        found = getattr(self, name)
+        if found is None:
+            return
+        title = name.replace("_", " ")
+        if found.shape != self.layout.size or found.dtype != kind:
+            raise RequestError(
+                f"The {title} must be {np.dtype(kind)} {list(self.layout.size)}, as large as the "
+                f"label map; got {found.dtype} {list(found.shape)}."
+            )
+        if not (low <= found.min() and found.max() <= high):  # nan is in no range
+            raise RequestError(
+                f"The {title} goes from {found.min()} to {found.max()}; it must stay within {low} "
+                f"to {high:g}."
+            )
+        object.__setattr__(self, name, frozen(found))
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -141,6 +169,7 @@ class SampleRequest:
             "student": self.student,
             "inpaint": self.inpaint and self.inpaint.recipe(),
             "start": self.start and {"t": self.start.t, "clean": self.start.clean},
+            "label_controls": {name: dict(own) for name, own in self.label_controls.items()},
         }
         return {
             "program": "SDM Studio",
