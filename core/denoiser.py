@@ -6,13 +6,18 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from core.model.unet import LayoutEmbedding, SDMUNet
+from core.first_step import FirstStep
+from core.model.unet import Encoded, LayoutEmbedding, SDMUNet
 from core.schedule import Prediction, Schedule
+
+T = TypeVar("T")
 
 
 def guide(conditional: Tensor, null: Tensor, scale: float | Tensor) -> Tensor:
@@ -30,7 +35,7 @@ class Denoiser:
     """`(x, t) -> Prediction` for one layout, with guidance.
 
     y: the layout, `[1 or N, num_classes, H, W]`, at the picture's resolution or already at that of
-    x.
+    x; or a function that gives the embeddings of "layout" and "null", if those are kept elsewhere.
     guidance_scale: s in eps(null) + s (eps(y) - eps(null)), or a callable that is asked before
     every
     step: the live slider. s = 1 is one pass; so is s = 0, the null layout alone.
@@ -39,6 +44,7 @@ class Denoiser:
     any batch.
     scale_map: `[1, 1, h, w]`, multiplies the scale from place to place; None for the same
     everywhere. A distilled student takes one number a picture: it gets the mean of the map.
+    first: what the last walk's first step computed without the layout, to begin with.
 
     Exact, not approximate: the encoder runs once for both branches because it never sees the
     layout, and gamma and beta of either branch are computed once, because they do not depend on x
@@ -49,17 +55,19 @@ class Denoiser:
         self,
         model: SDMUNet,
         schedule: Schedule,
-        y: Tensor,
+        y: Tensor | Callable[[str], LayoutEmbedding],
         size: tuple[int, int],
         guidance_scale: float | Callable[[], float] = 1.0,
         chunk: int = 64,
         scale_map: Tensor | None = None,
+        first: FirstStep | None = None,
     ) -> None:
         self.model, self.schedule, self.size = model, schedule, size
         self.scale_map = scale_map
-        self.chunk = chunk if len(y) == 1 else len(y)
+        self.chunk = chunk if callable(y) or len(y) == 1 else len(y)
         self.guidance_scale = guidance_scale
-        self._y = y
+        self._embed = y if callable(y) else partial(_embed, model, y, size)
+        self._first = first
         self._embeddings: dict[str, LayoutEmbedding] = {}
         self.scales: list[float] = []  # what each step so far was guided with
 
@@ -76,21 +84,40 @@ class Denoiser:
         timesteps = torch.full((x.shape[0],), t, device=x.device)
         if self.model.spec.guidance_embedding:
             return self._distilled(x, timesteps, scale)
-        encoded = self.model.encode(x, timesteps)
+        encoded = self._blind("encoded", x, t, lambda: self.model.encode(x, timesteps))
         if scale == 0:
-            return self.model.decode(encoded, self.embedding("null"), timesteps).float()
+            return self._null(encoded, x, t, timesteps)
         conditional = self.model.decode(encoded, self.embedding("layout"), timesteps).float()
         if scale == 1 and self.scale_map is None:
             return conditional
-        null = self.model.decode(encoded, self.embedding("null"), timesteps).float()
+        return self.guided(conditional, self._null(encoded, x, t, timesteps), scale)
+
+    def guided(self, conditional: Tensor, null: Tensor, scale: float) -> Tensor:
+        """Both branches' outputs as one, at this scale and as the map says."""
         return guide(conditional, null, scale if self.scale_map is None else scale * self.scale_map)
+
+    def _null(self, encoded: Encoded, x: Tensor, t: int, timesteps: Tensor) -> Tensor:
+        """The output of the null branch."""
+
+        def compute() -> Tensor:
+            return self.model.decode(encoded, self.embedding("null"), timesteps).float()
+
+        return self._blind("null", x, t, compute)
+
+    def _blind(self, name: str, x: Tensor, when: Hashable, compute: Callable[[], T]) -> T:
+        """What does not depend on the layout: in the first step it may be known already."""
+        if self._first is None or len(self.scales) > 1:
+            return compute()
+        return self._first.recall(name, x, when, compute)
 
     def _distilled(self, x: Tensor, timesteps: Tensor, scale: float) -> Tensor:
         """One pass of a student that learned what guidance does; below 1 it was never taught."""
         if self.scale_map is not None:
             scale *= float(self.scale_map.mean())
-        scales = torch.full((x.shape[0],), max(1.0, scale), device=x.device)
-        encoded = self.model.encode(x, timesteps, scales)
+        scale = max(1.0, scale)
+        scales = torch.full((x.shape[0],), scale, device=x.device)
+        when = int(timesteps[0]), scale
+        encoded = self._blind("encoded", x, when, lambda: self.model.encode(x, timesteps, scales))
         return self.model.decode(encoded, self.embedding("layout"), timesteps, scales).float()
 
     def predict(self, x: Tensor, t: int, output: Tensor) -> Prediction:
@@ -104,6 +131,9 @@ class Denoiser:
     def embedding(self, branch: str) -> LayoutEmbedding:
         """gamma and beta for "layout" or "null", computed when first asked for."""
         if branch not in self._embeddings:
-            y = self._y if branch == "layout" else torch.zeros_like(self._y[:1])
-            self._embeddings[branch] = self.model.embed_layout(y, self.size)
+            self._embeddings[branch] = self._embed(branch)
         return self._embeddings[branch]
+
+
+def _embed(model: SDMUNet, y: Tensor, size: tuple[int, int], branch: str) -> LayoutEmbedding:
+    return model.embed_layout(y if branch == "layout" else torch.zeros_like(y[:1]), size)

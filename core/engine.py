@@ -20,10 +20,11 @@ from core.checkpoint import Checkpoint, CheckpointError
 from core.conversion import same_labels
 from core.denoiser import Denoiser
 from core.device import pick_device, pick_precision, precision_name
+from core.embedding import KeptEmbedding, Marks
+from core.first_step import FirstStep
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
-from core.model.unet import SDMUNet
-from core.onehot import one_hot
+from core.model.unet import LayoutEmbedding, SDMUNet
 from core.pixels import to_pixels
 from core.request import (
     Event,
@@ -36,7 +37,7 @@ from core.request import (
     Started,
     Stepped,
 )
-from core.sampling import SAMPLERS, Moment, path_of, sample
+from core.sampling import FEW_STEPS, SAMPLERS, Moment, path_of, sample
 
 DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
@@ -53,6 +54,11 @@ class Engine:
         self.schedule = checkpoint.schedule.build()
         self.unet: SDMUNet = self._placed(checkpoint.load_unet())
         self.student = self._open_student()
+        self._kept = {
+            unet: (KeptEmbedding(unet, len(checkpoint.palette)), FirstStep())
+            for unet in (self.unet, self.student)
+            if unet is not None
+        }
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
@@ -137,13 +143,13 @@ class Engine:
         size = height // self.unet.spec.factor, width // self.unet.spec.factor
         steps = len(path_of(self.schedule, request.steps, request.sampler)) - 1
         yield Started(request, steps)
-        y = self.encode_layout(request.layout, (height, width))
+        marks = self.marks(request.layout, (height, width))
         drafted = request.draft_steps > 0 and self.student is not None and not request.student
         if drafted:
             draft = _draft_of(request)
-            *_, last = self._walk(draft, self._denoiser(draft, y, size, live_scale))
+            *_, last = self._walk(draft, self._denoiser(draft, marks, size, live_scale))
             yield Preview(tuple(self.decode(last.x)), 0, steps)
-        denoise = self._denoiser(request, y, size, live_scale)
+        denoise = self._denoiser(request, marks, size, live_scale)
         for number, moment in enumerate(self._walk(request, denoise), start=1):
             if drafted and number < steps * DRAFT_STANDS:
                 yield Stepped(number, steps)
@@ -158,15 +164,24 @@ class Engine:
     def _denoiser(
         self,
         request: SampleRequest,
-        y: Tensor,
+        marks: Marks,
         size: tuple[int, int],
         live_scale: Callable[[], float] | None,
     ) -> Denoiser:
-        """The request's network on its layout y; `size` is the (height, width) of x."""
+        """The request's network on its layout; `size` is the (height, width) of x."""
         unet = self.student if request.student else self.unet
         scales = live_scale or _scales_of(request)
         areas = scale_map(request, size, self.device)
-        return Denoiser(unet, self.schedule, y, size, scales, self.chunk, areas)
+        embedding, first = self._kept[unet]
+        # The embedding is a small part of a long walk; whole, its bits depend on no earlier stroke.
+        quick = len(path_of(self.schedule, request.steps, request.sampler)) - 1 <= FEW_STEPS
+
+        def embed(branch: str) -> LayoutEmbedding:
+            if branch == "null":
+                return embedding.null(size)
+            return embedding.of(marks, size, exact=not quick)
+
+        return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first)
 
     def _walk(self, request: SampleRequest, denoise: Denoiser) -> Iterator[Moment]:
         """From the seeds' noise down to the clean picture."""
@@ -184,18 +199,15 @@ class Engine:
 
     # -- the ends ---------------------------------------------------------------------------------
 
-    def encode_layout(self, layout: Layout, size: tuple[int, int]) -> Tensor:
-        """y `[1, num_classes, H, W]` of a layout at the picture's size."""
-        palette = layout.palette
-        resized = nearest_resize(layout.labels, size)
-        labels = torch.from_numpy(resized)[None].to(self.device)
-        if not palette.instance_edges:
-            return one_hot(labels, len(palette))
+    def marks(self, layout: Layout, size: tuple[int, int]) -> Marks:
+        """What the networks are shown of a layout, at the picture's size."""
+        labels = nearest_resize(layout.labels, size)
+        if not layout.palette.instance_edges:
+            return Marks(labels, None)
         instances = layout.instances
         if instances is not None:
             instances = nearest_resize(instances, size)
-        edges = layout_edges(resized, instances)
-        return one_hot(labels, len(palette), torch.from_numpy(edges)[None].to(self.device))
+        return Marks(labels, layout_edges(labels, instances))
 
     def decode(self, x: Tensor) -> np.ndarray:
         """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0."""

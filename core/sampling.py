@@ -27,6 +27,7 @@ Constrain = Callable[[Tensor, int], Tensor]
 
 
 MAX_STRETCH = 1.0  # of dpmpp_2m; docs/decisions/003 has the measurements
+FEW_STEPS = 8  # up to which the last step of the official respacing, at t = 0, is one too many
 
 
 class Moment(NamedTuple):
@@ -168,7 +169,8 @@ SAMPLERS: dict[str, Callable[[Schedule, float], Step]] = {
 
 def path_of(schedule: Schedule, steps: int | str, sampler: str) -> list[int]:
     """Where `sampler` walks in so many steps; a respacing in words is taken as it is."""
-    if sampler == "consistency" and isinstance(steps, int):
+    few = sampler == "dpmpp_2m" and steps in range(1, FEW_STEPS + 1)
+    if few or (sampler == "consistency" and isinstance(steps, int)):
         return trailing(schedule, steps)
     return descend(schedule, steps)
 

@@ -53,8 +53,8 @@ def test_a_sample_tells_its_story_in_order(engine, layout):
 
 def test_seeds_of_a_request_share_the_embedding(engine, layout, monkeypatch):
     """Eight seeds with guidance: the layout is embedded once, and the null layout once."""
-    calls, embed = [], engine.unet.embed_layout
-    monkeypatch.setattr(engine.unet, "embed_layout", lambda *a: calls.append(1) or embed(*a))
+    calls, embed = [], engine.unet.embed_scaled
+    monkeypatch.setattr(engine.unet, "embed_scaled", lambda *a: calls.append(1) or embed(*a))
     assert len(results(engine, SampleRequest(layout, steps=2, count=8))) == 8
     assert len(calls) == 2
 

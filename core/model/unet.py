@@ -188,20 +188,33 @@ class SDMUNet(nn.Module):
         `size` is the (height, width) of x; by default that of y divided by the spec's factor. N may
         be 1 for a layout that a whole batch shares.
         """
-        height, width = size or (y.shape[-2] // self.spec.factor, y.shape[-1] // self.spec.factor)
-        embedding: LayoutEmbedding = []
-        scaled: dict[tuple[int, int], Tensor] = {}
-        for block, rate_in, rate_out in self._spade_sites():
-            pair = []
-            for norm, rate in zip(block.norms, (rate_in, rate_out), strict=True):
-                target = (height // rate, width // rate)
-                if target not in scaled:
-                    scaled[target] = resize_layout(y, target, self.spec.layout_resize).to(
-                        self.dtype
-                    )
-                pair.append(norm.modulation(scaled[target]))
-            embedding.append((pair[0], pair[1]))
-        return embedding
+        size = size or (y.shape[-2] // self.spec.factor, y.shape[-1] // self.spec.factor)
+        return self.embed_scaled(self.scaled_layouts(y, size), size)
+
+    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
+        """y at each (height, width) at which a SPADE norm works, for x of `size`."""
+        how = self.spec.layout_resize
+        targets = dict.fromkeys(target for _, target in self.spade_norms(size))
+        return {target: resize_layout(y, target, how).to(self.dtype) for target in targets}
+
+    def embed_scaled(
+        self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
+    ) -> LayoutEmbedding:
+        """gamma and beta of every SPADE norm, from `scaled_layouts`."""
+        every = (norm.modulation(scaled[target]) for norm, target in self.spade_norms(size))
+        return list(zip(every, every, strict=True))  # two norms a block
+
+    def spade_norms(
+        self, size: tuple[int, int]
+    ) -> Iterator[tuple[SPADEGroupNorm, tuple[int, int]]]:
+        """Each SPADE norm, in order, with the (height, width) at which it works for x of `size`."""
+        for block, *rates in self._spade_sites():
+            for norm, rate in zip(block.norms, rates, strict=True):
+                yield norm, (size[0] // rate, size[1] // rate)
+
+    def blank_layout(self, size: tuple[int, int]) -> Tensor:
+        """The null layout: zeros `[1, num_classes, *size]`."""
+        return torch.zeros(1, self.spec.num_classes, *size, device=self.device, dtype=self.dtype)
 
     def decode(
         self,
@@ -226,6 +239,11 @@ class SDMUNet(nn.Module):
     def dtype(self) -> torch.dtype:
         """The precision of the weights."""
         return self.out[2].weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.out[2].weight.device
 
     def _spade_sites(self) -> Iterator[tuple[ResBlock, int, int]]:
         """Each SPADE block with the downsampling rates at which its two norms work."""

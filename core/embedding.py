@@ -1,0 +1,179 @@
+"""The layout's embedding, kept from sample to sample: only what was painted is computed again.
+
+gamma and beta of a pixel come from two 3x3 convolutions of the layout, so a change of the labels
+reaches two pixels beyond its rectangle and no further. Every value is computed from the labels,
+never from an older value: nothing adds up. The numbers are those of the same convolutions over the
+whole map: equal to the bit in bfloat16 (which rounds away in what order sums were added), within a
+few units in the last place in float32.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.model.layers import resize_layout
+from core.model.unet import LayoutEmbedding, SDMUNet
+from core.onehot import one_hot
+
+HALO = 2  # pixels, of two 3x3 convolutions
+WORTH = 0.5  # share of the map above which it is quicker to compute all of it
+MAX_KEPT = 2**28  # bytes of gamma and beta that are worth keeping: pictures up to about 1800 squared
+
+
+class Marks(NamedTuple):
+    """What networks are shown of a layout: labels uint8 `[H, W]`, instance edges bool or None."""
+
+    labels: np.ndarray
+    edges: np.ndarray | None
+
+    def one_hot(self, num_labels: int, device: torch.device, part: Area | None = None) -> Tensor:
+        """y `[1, num_labels (+ 1), H, W]`, of a part of the map if one is given."""
+        cut = part.slices if part else (slice(None), slice(None))
+        labels, edges = (
+            None if a is None else torch.from_numpy(np.ascontiguousarray(a[cut]))[None].to(device)
+            for a in self
+        )
+        return one_hot(labels, num_labels, edges)
+
+
+class Area(NamedTuple):
+    """Rows top..bottom and columns left..right of a map, the ends not included."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def pixels(self) -> int:
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def shrunk(self, factor: int) -> Area:
+        """The pixels, each `factor` squared, that this area touches."""
+        return Area(
+            self.top // factor,
+            self.left // factor,
+            -(-self.bottom // factor),
+            -(-self.right // factor),
+        )
+
+    def enlarged(self, factor: int) -> Area:
+        """The same area in pixels `factor` times as fine."""
+        return Area(*(side * factor for side in self))
+
+    def grown(self, by: int, size: tuple[int, int]) -> Area:
+        """`by` pixels more on every side, but not beyond a map of `size`."""
+        return Area(
+            max(0, self.top - by),
+            max(0, self.left - by),
+            min(size[0], self.bottom + by),
+            min(size[1], self.right + by),
+        )
+
+    def within(self, outer: Area) -> Area:
+        """This area as the pixels of `outer` count it."""
+        top, left = outer.top, outer.left
+        return Area(self.top - top, self.left - left, self.bottom - top, self.right - left)
+
+
+class KeptEmbedding:
+    """gamma and beta of the layout that one network saw last, and of the null layout."""
+
+    def __init__(self, unet: SDMUNet, num_labels: int) -> None:
+        self.unet, self.num_labels = unet, num_labels
+        self._marks: Marks | None = None
+        self._size = self._null_size = (0, 0)
+        self._exact = False  # whether all of it was computed at once
+        self._scaled: dict[tuple[int, int], Tensor] = {}
+        self._embedding: LayoutEmbedding = []
+        self._null: LayoutEmbedding = []
+
+    def of(self, marks: Marks, size: tuple[int, int], exact: bool = True) -> LayoutEmbedding:
+        """The embedding for x of `size` (height, width); valid until the next call.
+
+        exact: the bits must not depend on what was painted before. Otherwise only the changed
+        rectangle and its halo are computed.
+        """
+        area = self._changed(marks, size)
+        stale, self._marks = self._marks is None or (exact and not self._exact), None
+        if stale or area.pixels > WORTH * marks.labels.size or (exact and area.pixels):
+            self._compute(marks, size)
+        elif area.pixels:
+            self._update(marks, area)
+        if _bytes(self._embedding) <= MAX_KEPT:
+            self._marks = marks
+            return self._embedding
+        embedding, self._embedding, self._scaled = self._embedding, [], {}
+        return embedding
+
+    def null(self, size: tuple[int, int]) -> LayoutEmbedding:
+        """The embedding of the layout without labels, for x of `size`."""
+        if size == self._null_size:
+            return self._null
+        blank = self.unet.blank_layout(size)
+        null = self.unet.embed_layout(blank, size)
+        if _bytes(null) <= MAX_KEPT:
+            self._null, self._null_size = null, size
+        return null
+
+    def _changed(self, marks: Marks, size: tuple[int, int]) -> Area:
+        """Where `marks` differ from those that were seen last; all of the map if they cannot."""
+        old, shape = self._marks, marks.labels.shape
+        if old is None or self._size != size or old.labels.shape != shape:
+            self._marks = None
+            return Area(0, 0, *shape)
+        differs = old.labels != marks.labels
+        if marks.edges is not None:
+            differs |= old.edges != marks.edges
+        return _bounds(differs)
+
+    def _compute(self, marks: Marks, size: tuple[int, int]) -> None:
+        y = marks.one_hot(self.num_labels, self.unet.device)
+        self._scaled = self.unet.scaled_layouts(y, size)
+        self._embedding = self.unet.embed_scaled(self._scaled, size)
+        self._size, self._exact = size, True
+
+    def _update(self, marks: Marks, area: Area) -> None:
+        height = marks.labels.shape[0]
+        touched = {}
+        for size, y in self._scaled.items():
+            factor = height // size[0]
+            touched[size] = part = area.shrunk(factor)
+            fine = marks.one_hot(self.num_labels, y.device, part.enlarged(factor))
+            shape = part.bottom - part.top, part.right - part.left
+            y[..., *part.slices] = resize_layout(fine, shape, self.unet.spec.layout_resize)
+        for (norm, size), modulation in zip(
+            self.unet.spade_norms(self._size), chain(*self._embedding), strict=True
+        ):
+            _renew(norm, modulation, self._scaled[size], touched[size], size)
+        self._exact = False
+
+
+def _renew(norm, modulation, y: Tensor, touched: Area, size: tuple[int, int]) -> None:
+    """Compute gamma and beta again where they see the touched pixels of y, in place."""
+    reached = touched.grown(HALO, size)
+    seen = reached.grown(HALO, size)  # what the reached pixels look at
+    inner = reached.within(seen)
+    for kept, part in zip(modulation, norm.modulation(y[..., *seen.slices]), strict=True):
+        kept[..., *reached.slices] = part[..., *inner.slices]
+
+
+def _bounds(mask: np.ndarray) -> Area:
+    """The smallest area around the True pixels; an empty one if there are none."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return Area(0, 0, 0, 0)
+    return Area(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def _bytes(embedding: LayoutEmbedding) -> int:
+    return sum(part.nbytes for pair in embedding for modulation in pair for part in modulation)
