@@ -22,7 +22,7 @@ from core.onehot import one_hot
 
 HALO = 2  # pixels, of two 3x3 convolutions
 WORTH = 0.5  # share of the map above which it is quicker to compute all of it
-MAX_KEPT = 2**28  # bytes of gamma and beta that are worth keeping: pictures up to about 1800 squared
+MAX_KEPT = 2**28  # bytes of gamma and beta: pictures up to about 1800 squared
 
 
 class Marks(NamedTuple):

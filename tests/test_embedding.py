@@ -1,4 +1,4 @@
-"""The kept embedding is the whole one: only the changed rectangle is computed, and nothing drifts."""
+"""The kept embedding is the whole one: only the changed part is computed, and nothing drifts."""
 
 from itertools import chain
 

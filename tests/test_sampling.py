@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.sampling import SAMPLERS, SeedNoise, descend, renoise, sample
+from core.sampling import SAMPLERS, SeedNoise, descend, path_of, renoise, sample
 from core.schedule import Prediction, ScheduleSpec
 from tests.reference import DIFFUSIONS, Golden, closed_form_denoise
 
@@ -153,3 +153,10 @@ def test_paths_are_plain_descending_lists():
     """From the noisiest timestep to -1."""
     path = descend(SCHEDULE, 25)
     assert path[0] == 999 and path[-1] == -1 and (np.diff(path) < 0).all() and len(path) == 26
+
+
+def test_few_steps_waste_none_on_the_cleanest():
+    """Up to eight steps of the default sampler are trailing: t = 0 would be one of them."""
+    assert path_of(SCHEDULE, 4, "dpmpp_2m") == [999, 749, 499, 249, -1]
+    assert path_of(SCHEDULE, 9, "dpmpp_2m")[-2:] == [0, -1]
+    assert path_of(SCHEDULE, "ddim4", "dpmpp_2m")[-2:] == [0, -1]
