@@ -128,6 +128,10 @@ class Denoiser:
             x0 = x0.clamp(-1, 1)
         return Prediction(self.schedule.eps_from_x0(x, t, x0), x0, v)
 
+    def unguided(self) -> Denoiser:
+        """The same without guidance, and with `scales` of its own."""
+        return Denoiser(self.model, self.schedule, self._embed, self.size, 1.0, self.chunk)
+
     def embedding(self, branch: str) -> LayoutEmbedding:
         """gamma and beta for "layout" or "null", computed when first asked for."""
         if branch not in self._embeddings:

@@ -18,14 +18,17 @@ from torch import Tensor
 from core.areas import noise_of, scale_map
 from core.checkpoint import Checkpoint, CheckpointError
 from core.conversion import same_labels
+from core.crop import Crop
 from core.denoiser import Denoiser
 from core.device import pick_device, pick_precision, precision_name
 from core.embedding import KeptEmbedding, Marks
 from core.first_step import FirstStep
+from core.inpainting import Recorder, check_fit
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
 from core.model.unet import LayoutEmbedding, SDMUNet
-from core.pixels import to_pixels
+from core.pixels import from_pixels, to_pixels
+from core.plan import Plan
 from core.request import (
     Event,
     Layout,
@@ -37,7 +40,7 @@ from core.request import (
     Started,
     Stepped,
 )
-from core.sampling import FEW_STEPS, SAMPLERS, Moment, path_of, sample
+from core.sampling import FEW_STEPS, SAMPLERS, Denoise, Moment, path_of, sample
 
 DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
@@ -120,11 +123,13 @@ class Engine:
                 f"{self.info.name} has no few-step student. Distil one with core.train, or sample "
                 "with the model itself."
             )
-        height, width = self.picture_size(request)
+        (height, width), factor = self.picture_size(request), self.unet.spec.factor
         if height * width > MAX_PIXELS:
             raise RequestError(
                 f"A picture of {width}x{height} is too large; up to 4096x4096 can be made."
             )
+        latents = (self.unet.spec.in_channels, height // factor, width // factor)
+        check_fit(request, (height, width), latents, len(self.schedule))
 
     def picture_size(self, request: SampleRequest) -> tuple[int, int]:
         """(height, width) asked for, rounded to what the network can do."""
@@ -139,39 +144,49 @@ class Engine:
         self, request: SampleRequest, live_scale: Callable[[], float] | None
     ) -> Iterator[Event]:
         started = time.perf_counter()
-        height, width = self.picture_size(request)
-        size = height // self.unet.spec.factor, width // self.unet.spec.factor
-        steps = len(path_of(self.schedule, request.steps, request.sampler)) - 1
-        yield Started(request, steps)
-        marks = self.marks(request.layout, (height, width))
+        plan = self._plan(request)
+        yield Started(request, plan.steps)
+        marks = self.marks(request.layout, plan.crop)
+        denoise = self._denoiser(request, marks, plan.crop, live_scale)
+        for number in plan.recall(self.encode, denoise.unguided(), self.device):
+            yield Stepped(number, plan.steps)
         drafted = request.draft_steps > 0 and self.student is not None and not request.student
         if drafted:
-            draft = _draft_of(request)
-            *_, last = self._walk(draft, self._denoiser(draft, marks, size, live_scale))
-            yield Preview(tuple(self.decode(last.x)), 0, steps)
-        denoise = self._denoiser(request, marks, size, live_scale)
-        for number, moment in enumerate(self._walk(request, denoise), start=1):
-            if drafted and number < steps * DRAFT_STANDS:
-                yield Stepped(number, steps)
+            draft = plan.of(_draft_of(request))
+            student = self._denoiser(draft.request, marks, plan.crop, live_scale)
+            *_, last = self._walk(draft, student)
+            yield Preview(plan.outcome(self.decode(last.x)), 0, plan.steps)
+        recorder = Recorder(denoise) if request.keep_trajectory else None
+        walk = self._walk(plan, recorder or denoise)
+        for number, moment in enumerate(walk, start=plan.steps_before + 1):
+            if drafted and number < plan.steps * DRAFT_STANDS:
+                yield Stepped(number, plan.steps)
             else:
-                yield self._progress(request, moment, number, steps)
-        pictures = self.decode(moment.x)
+                yield self._progress(plan, moment, number)
+        pictures = plan.outcome(self.decode(moment.x))
         seconds = time.perf_counter() - started
         request = replace(request, guidance_scale=_compact(denoise.scales))
-        for seed, picture in zip(request.seeds, pictures, strict=True):
-            yield Result(picture, request.single(seed), seconds, self.info.name)
+        for index, (seed, picture) in enumerate(zip(request.seeds, pictures, strict=True)):
+            kept = recorder and plan.trajectory(recorder, index, moment.x[index])
+            yield Result(picture, request.single(seed), seconds, self.info.name, kept)
+
+    def _plan(self, request: SampleRequest) -> Plan:
+        canvas, factor = self.picture_size(request), self.unet.spec.factor
+        crop = Crop.of(request.inpaint, canvas, factor, self.info.multiple)
+        return Plan(request, self.schedule, crop)
 
     def _denoiser(
         self,
         request: SampleRequest,
         marks: Marks,
-        size: tuple[int, int],
+        crop: Crop,
         live_scale: Callable[[], float] | None,
     ) -> Denoiser:
-        """The request's network on its layout; `size` is the (height, width) of x."""
+        """The request's network on the crop's part of the layout."""
         unet = self.student if request.student else self.unet
-        scales = live_scale or _scales_of(request)
-        areas = scale_map(request, size, self.device)
+        scales, size = live_scale or _scales_of(request), crop.latent_size
+        areas = scale_map(request, crop.latent_canvas, self.device)
+        areas = None if areas is None else crop.cells(areas)
         embedding, first = self._kept[unet]
         # The embedding is a small part of a long walk; whole, its bits depend on no earlier stroke.
         quick = len(path_of(self.schedule, request.steps, request.sampler)) - 1 <= FEW_STEPS
@@ -183,31 +198,42 @@ class Engine:
 
         return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first)
 
-    def _walk(self, request: SampleRequest, denoise: Denoiser) -> Iterator[Moment]:
-        """From the seeds' noise down to the clean picture."""
-        noise = noise_of(request, (self.unet.spec.in_channels, *denoise.size), self.device)
-        step = SAMPLERS[request.sampler](self.schedule, request.eta)
-        path = path_of(self.schedule, request.steps, request.sampler)
-        return sample(denoise, step, path, noise(), noise, self.schedule)
+    def _walk(self, plan: Plan, denoise: Denoise) -> Iterator[Moment]:
+        """From the plan's start down to the clean picture."""
+        request, crop = plan.request, plan.crop
+        shape = (self.unet.spec.in_channels, *crop.latent_canvas)
+        canvas_noise = noise_of(request, shape, self.device)
 
-    def _progress(self, request: SampleRequest, moment: Moment, number: int, steps: int) -> Event:
-        every = request.preview_every
+        def noise() -> Tensor:
+            return crop.cells(canvas_noise())
+
+        x, constrain = plan.begin(noise)
+        step = SAMPLERS[request.sampler](self.schedule, request.eta)
+        return sample(denoise, step, plan.path, x, noise, self.schedule, constrain)
+
+    def _progress(self, plan: Plan, moment: Moment, number: int) -> Event:
+        every = plan.request.preview_every
         due = every and (number == 1 or number % every == 0)
-        if not due or number == steps:  # the last step is followed by the result itself
-            return Stepped(number, steps)
-        return Preview(tuple(self.decode(moment.prediction.x0)), number, steps)
+        if not due or number == plan.steps:  # the last step is followed by the result itself
+            return Stepped(number, plan.steps)
+        return Preview(plan.outcome(self.decode(moment.prediction.x0)), number, plan.steps)
 
     # -- the ends ---------------------------------------------------------------------------------
 
-    def marks(self, layout: Layout, size: tuple[int, int]) -> Marks:
-        """What the networks are shown of a layout, at the picture's size."""
-        labels = nearest_resize(layout.labels, size)
+    def marks(self, layout: Layout, crop: Crop) -> Marks:
+        """What the networks are shown of a layout, which is resized to the canvas and cut."""
+        labels = nearest_resize(layout.labels, crop.canvas)
         if not layout.palette.instance_edges:
-            return Marks(labels, None)
+            return Marks(crop.pixels(labels), None)
         instances = layout.instances
         if instances is not None:
-            instances = nearest_resize(instances, size)
-        return Marks(labels, layout_edges(labels, instances))
+            instances = nearest_resize(instances, crop.canvas)
+        return Marks(crop.pixels(labels), crop.pixels(layout_edges(labels, instances)))
+
+    def encode(self, pictures: np.ndarray) -> Tensor:
+        """x0 float32 `[N, C, h, w]` of pictures uint8 `[N, H, W, 3]`."""
+        x = from_pixels(pictures).to(self.device)
+        return x if self.autoencoder is None else self.autoencoder.encode(x.to(self.dtype)).float()
 
     def decode(self, x: Tensor) -> np.ndarray:
         """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0."""

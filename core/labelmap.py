@@ -101,10 +101,11 @@ def around(points: Sequence[Point], margin: float, shape: Sequence[int]) -> Box:
 
 def changed_box(before: np.ndarray, after: np.ndarray) -> Box:
     """The smallest box around all pixels that differ between two arrays `[H, W]` of one shape."""
-    return _mask_box(before != after)
+    return mask_box(before != after)
 
 
-def _mask_box(mask: np.ndarray) -> Box:
+def mask_box(mask: np.ndarray) -> Box:
+    """The smallest box around all pixels of a mask, bool `[H, W]`."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:
         return NO_BOX
@@ -212,7 +213,7 @@ def fill(labels: np.ndarray, point: Point, label: int, contiguous: bool = True) 
         return _fill_region(labels, x, y, label)
     mask = labels == labels[y, x]
     labels[mask] = label
-    return _mask_box(mask)
+    return mask_box(mask)
 
 
 def _fill_region(labels: np.ndarray, x: int, y: int, label: int) -> Box:

@@ -18,12 +18,15 @@ class Trajectory:
 
     timesteps: t of each state, falling. states: float16 `[K, C, h, w]`, x_t before the step at t.
     x0: float16 `[K, C, h, w]`, what was predicted there; the last one is the finished picture.
+    seed: of the noise that it began with, if that is known; an edit with another seed begins with
+    other noise where it keeps something of the old picture, and so differs.
     Raises `RequestError` for other shapes.
     """
 
     timesteps: tuple[int, ...]
     states: np.ndarray = field(repr=False)
     x0: np.ndarray = field(repr=False)
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         times, shape = self.timesteps, self.states.shape
