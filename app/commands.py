@@ -82,12 +82,15 @@ class ReplaceScene(SceneCommand):
     ) -> None:
         palette = palette or scene.palette
         check_ids(labels, palette)
-        super().__init__(scene, Patch.of(labels), text)
+        super().__init__(scene, Patch(()), text)
         self._shape, self._palette = labels.shape, palette
+        self._fresh: np.ndarray | None = labels  # until it is done for the first time
 
     def undo(self) -> None:
-        labels = np.empty(self._shape, np.uint8)
-        self._other.paste(labels)
+        labels, self._fresh = self._fresh, None
+        if labels is None:
+            labels = np.empty(self._shape, np.uint8)
+            self._other.paste(labels)
         palette, scene = self._palette, self._scene
         self._other = Patch.of(scene.labels)
         self._shape, self._palette = scene.labels.shape, scene.palette

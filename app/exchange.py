@@ -16,6 +16,7 @@ from app.export_plan import Source
 from app.file_kinds import IMPORT_FILTER, PHOTO_FILTER
 from app.filing import Filing
 from app.import_dialog import ImportDialog
+from app.reader import Cancelled, Reader
 from app.reference import Reference
 from app.restoring import request_of, settings_of
 from app.scene import Scene
@@ -27,7 +28,7 @@ from core.errors import InputError
 from core.openraster import read_ora
 from core.palette import Palette
 from core.picture import Picture, read_picture
-from core.recognition import recognise_file
+from core.recognition import Guess, recognise_file
 from core.request import Engine, Result
 
 NOTICES = 2  # files about which a report tells in full
@@ -52,6 +53,7 @@ class Exchange(QObject):
         filing: Filing,
         scene_file: SceneFile,
         store: Store,
+        reader: Reader,
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -60,7 +62,7 @@ class Exchange(QObject):
         self.open_weights: Callable[[Path], Engine] | None = None  # how a weights file is opened
         self.reference = Reference(scene)
         self.pictures: Callable[[], list[Result]] = self._shown_picture
-        self._store = store
+        self._store, self._reader = store, reader
         self._ticked = {"png", "own"}
         self.openers: dict[str, Callable[[Path], None]] = {
             ".ora": self.import_ora,
@@ -87,21 +89,26 @@ class Exchange(QObject):
 
         Raises `InputError` if it cannot be opened.
         """
-        guesses = recognise_file(path, self._scene.palette)
+        palette = self._scene.palette
+        self._let_choose(path, self._reader.read(path, lambda: recognise_file(path, palette)))
+
+    def _let_choose(self, path: Path, guesses: list[Guess]) -> None:
         if not guesses:
             self._offer_photo(path)
             return
         dialog = ImportDialog(path.name, guesses, self._window)
         if dialog.exec():
-            guess = dialog.guess
-            self._replace(dialog.chosen(), guess.palette, path)
+            guess, size = dialog.guess, dialog.size_chosen
+            labels = self._reader.read(path, lambda: guess.labels_at(size))
+            self._replace(labels, guess.palette, path)
             self.done.emit(_told(guess.unplaced, guess.palette, path))
         elif dialog.as_photo:
             self._offer_photo(path)
 
     def import_ora(self, path: Path) -> None:
         """Let the label layers of an OpenRaster picture take the scene; raises `InputError`."""
-        found = read_ora(path, self._scene.palette)
+        palette = self._scene.palette
+        found = self._reader.read(path, lambda: read_ora(path, palette))
         self._replace(found.labels, found.palette, path)
         notice = _told(found.unplaced, found.palette, path)
         if found.ignored:
@@ -134,17 +141,18 @@ class Exchange(QObject):
         return " ".join(sentences)
 
     def _take_image(self, path: Path) -> None:
-        picture = read_picture(path)
-        if picture.recipe:
-            self.restore(path, picture)
+        palette = self._scene.palette
+        found = self._reader.read(path, lambda: _look_at(path, palette))
+        if isinstance(found, Picture):
+            self.restore(path, found)
             return
-        guesses = recognise_file(path, self._scene.palette)
+        guesses = found
         mine = guesses and guesses[0].encoding.name == "own"
         if mine and guesses[0].palette == self._scene.palette:
             if self._filing.may_go():
                 self._filing.open_path(path)
         else:
-            self.import_image(path)
+            self._let_choose(path, guesses)
 
     def _take_weights(self, path: Path) -> None:
         if self.open_weights is None:
@@ -183,7 +191,8 @@ class Exchange(QObject):
 
     def load_photo(self, path: Path, under: bool) -> None:
         """Take the photo in `path` to trace from; raises `InputError` if it cannot be read."""
-        self.reference.load(path, under)
+        photo = self._reader.read(path, lambda: read_picture(path).image)
+        self.reference.take(photo, path.name, under)
         self.done.emit("")
 
     # -- going out --------------------------------------------------------------------------------
@@ -218,8 +227,16 @@ class Exchange(QObject):
     def _try(self, work: Callable[[], None]) -> None:
         try:
             work()
+        except Cancelled:
+            return
         except (InputError, OSError) as error:
             self.failed.emit(failure(error))
+
+
+def _look_at(path: Path, palette: Palette) -> Picture | list[Guess]:
+    """An image as one of our pictures, or as what it may mean as a label map."""
+    picture = read_picture(path)
+    return picture if picture.recipe else recognise_file(path, palette)
 
 
 def _told(unplaced: float, palette: Palette, path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -11,8 +12,9 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app.examples import EXAMPLES
 from app.file_kinds import MAP_FILTER, OPEN_FILTER, PICTURE_FILTERS, PROJECT_FILTER
 from app.picture_file import save_picture
-from app.project import SUFFIX
-from app.scene_file import MAP_SUFFIX, SceneFile
+from app.project import SUFFIX, read_copy
+from app.reader import Cancelled, Reader
+from app.scene_file import MAP_SUFFIX, SceneFile, read_document
 from app.session import LeftBehind
 from app.settings import Store
 from app.studio import Studio
@@ -34,10 +36,10 @@ class Filing(QObject):
     failed = Signal(object)
 
     def __init__(
-        self, window: QWidget, scene_file: SceneFile, studio: Studio, store: Store
+        self, window: QWidget, scene_file: SceneFile, studio: Studio, store: Store, reader: Reader
     ) -> None:
         super().__init__(window)
-        self._window = window
+        self._window, self._reader = window, reader
         self._scene_file = scene_file
         self._studio = studio
         self._store = store
@@ -63,7 +65,9 @@ class Filing(QObject):
 
     def open_path(self, path: Path) -> None:
         """Open the project or label map in `path` in place of the document."""
-        if self._do(lambda: self._scene_file.open(path)):
+        palette = self._scene_file.palette
+        read = partial(self._reader.read, path, lambda: read_document(path, palette))
+        if self._do(lambda: self._scene_file.take(read())):
             self._remember(path)
 
     def open_example(self, layout: Path = EXAMPLES[0].layout) -> bool:
@@ -72,7 +76,8 @@ class Filing(QObject):
 
     def restore(self, left: LeftBehind) -> None:
         """Bring back a document that was left behind, if the present one may go."""
-        if self.may_go() and self._do(lambda: self._scene_file.restore(left)):
+        read = partial(self._reader.read, left.copy, lambda: read_copy(left.copy))
+        if self.may_go() and self._do(lambda: self._scene_file.restore(left, read())):
             self.restored.emit()
 
     def save(self) -> bool:
@@ -166,6 +171,8 @@ class Filing(QObject):
         """Run what reads or writes a file. Whether it went well; if not, nothing has changed."""
         try:
             notice = work()
+        except Cancelled:
+            return False
         except (InputError, OSError) as error:
             self.failed.emit(failure(error))
             return False

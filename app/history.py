@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -97,26 +97,12 @@ class History(QAbstractListModel):
         """The record of a result that was kept or read here."""
         return self.find(self._ids.get(result)) if result else None
 
-    def result(self, record: Record) -> Result:
-        """The picture and the request that made it. Raises `InputError` if a file is damaged."""
-        try:
-            labels = png.decode_labels(self.shelf.read(record.layout_file))
-            instances = None
-            if record.instances:
-                instances = png.decode_instances(self.shelf.read(record.instances_file))
-            layout = Layout(labels, self.palettes[record.palette], instances)
-            picture = png.decode_picture(self.shelf.read(record.picture_file))
-            request = request_of(record.recipe, layout)
-            if request is None:
-                raise ValueError("its recipe is incomplete")
-        except InputError:
-            raise
-        except ValueError as error:
-            raise InputError(
-                f"The picture of {record.made} cannot be shown: {error}. "
-                "Delete it from the history."
-            ) from error
-        result = Result(picture, request, record.seconds, str(record.recipe.get("weights", "")))
+    def result(self, record: Record, known: Result | None = None) -> Result:
+        """The picture and the request that made it. Raises `InputError` if a file is damaged.
+
+        known: the same, if somebody has read it already.
+        """
+        result = known or read_result(record, self.palettes, self.shelf.read)
         self._ids[result] = record.id
         return result
 
@@ -273,6 +259,35 @@ class Removal(QUndoCommand):
 
     def undo(self) -> None:
         self._history.put_back(self._found)
+
+
+# -- in any thread --------------------------------------------------------------------------------
+
+
+def read_result(
+    record: Record, palettes: Mapping[str, Palette], read: Callable[[str], bytes]
+) -> Result:
+    """The picture of a record and the request that made it.
+
+    read: gives the bytes of a file by its name. Raises `InputError` if a file is damaged.
+    """
+    try:
+        labels = png.decode_labels(read(record.layout_file))
+        instances = None
+        if record.instances:
+            instances = png.decode_instances(read(record.instances_file))
+        layout = Layout(labels, palettes[record.palette], instances)
+        picture = png.decode_picture(read(record.picture_file))
+        request = request_of(record.recipe, layout)
+        if request is None:
+            raise ValueError("its recipe is incomplete")
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(
+            f"The picture of {record.made} cannot be shown: {error}. Delete it from the history."
+        ) from error
+    return Result(picture, request, record.seconds, str(record.recipe.get("weights", "")))
 
 
 # -- in the writer's thread -----------------------------------------------------------------------

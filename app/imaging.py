@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from PySide6.QtGui import QImage, qRgb, qRgba
 
@@ -31,11 +32,15 @@ def ink_image(pixels: np.ndarray, inks: Sequence[tuple[int, int, int, int]]) -> 
 
 
 def picture_image(picture: np.ndarray) -> QImage:
-    """A copy of an RGB picture, uint8 `[H, W, 3]`, in the format that Qt draws fastest."""
+    """A copy of an RGB picture, uint8 `[H, W, 3]`, in the format that Qt draws fastest.
+
+    numpy's memory and OpenCV's loop: several times as fast as Qt's for a large one.
+    """
     height, width, _ = picture.shape
-    rows = np.ascontiguousarray(picture)
-    view = QImage(rows.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-    return view.convertToFormat(QImage.Format.Format_RGB32)
+    pixels = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGRA)
+    image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+    image.pixels = pixels  # lives as long as the image
+    return image
 
 
 def png_image(data: bytes) -> QImage:

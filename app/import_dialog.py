@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
@@ -24,8 +25,6 @@ from PySide6.QtWidgets import (
 
 from app.imaging import picture_image
 from app.swatch import swatch_icon
-from core.labelmap import nearest_resize
-from core.palette import Palette
 from core.recognition import Guess
 
 MIN_SIDE, MAX_SIDE = 16, 4096  # pixels of a scene
@@ -42,10 +41,10 @@ class MapView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Label map")
 
-    def show_map(self, labels: np.ndarray, palette: Palette) -> None:
-        """labels: uint8 `[H, W]`, ids of `palette`."""
-        stride = -(-max(labels.shape) // PREVIEW)
-        self._image = picture_image(palette.colors[labels[::stride, ::stride]])
+    def show_guess(self, guess: Guess) -> None:
+        """Show a reading, coarsely: all of a big map would keep the window waiting."""
+        labels = guess.every(-(-max(guess.shape) // PREVIEW))
+        self._image = picture_image(guess.palette.colors[labels])
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -82,11 +81,10 @@ class ImportDialog(QDialog):
         """The reading that was chosen."""
         return self._guesses[self.readings.currentIndex()]
 
-    def chosen(self) -> np.ndarray:
-        """The label map to import, uint8 `[H, W]`, in the size that was chosen."""
-        size = self.height_box.value(), self.width_box.value()
-        labels = self.guess.labels
-        return labels if labels.shape == size else nearest_resize(labels, size)
+    @property
+    def size_chosen(self) -> tuple[int, int]:
+        """(height, width) of the scene to be."""
+        return self.height_box.value(), self.width_box.value()
 
     # -- building ---------------------------------------------------------------------------------
 
@@ -172,11 +170,11 @@ class ImportDialog(QDialog):
 
     def _show_guess(self) -> None:
         guess = self.guess
-        self.view.show_map(guess.labels, guess.palette)
+        self.view.show_guess(guess)
         self.why.setText(guess.why)
         self.table.setRowCount(0)
         for label, count in guess.counts.items():
-            self._add_row(guess, label, count / guess.labels.size)
+            self._add_row(guess, label, count / math.prod(guess.shape))
         erased = guess.palette[guess.palette.erase_id].name
         self.unplaced.setText(
             f"{guess.unplaced:.1%} has no label here and becomes {erased!r}."
@@ -198,19 +196,19 @@ class ImportDialog(QDialog):
 
     def _show_size(self) -> None:
         """The map's own size, as far as a scene may have it."""
-        height, width = self.guess.labels.shape
+        height, width = self.guess.shape
         scale = min(1.0, MAX_SIDE / max(height, width))
         self._set(self.width_box, round(width * scale))
         self._set(self.height_box, round(height * scale))
 
     def _keep_height(self, width: int) -> None:
         if self.keep.isChecked():
-            height, full = self.guess.labels.shape
+            height, full = self.guess.shape
             self._set(self.height_box, round(width * height / full))
 
     def _keep_width(self, height: int) -> None:
         if self.keep.isChecked():
-            full, width = self.guess.labels.shape
+            full, width = self.guess.shape
             self._set(self.width_box, round(height * width / full))
 
     def _set(self, box: QSpinBox, value: int) -> None:

@@ -43,6 +43,7 @@ from app.panels.tools import ToolStrip
 from app.pen import Pen
 from app.photo_desk import PhotoDesk
 from app.project import SUFFIX
+from app.reader import Reader
 from app.recent import RecentMenu
 from app.scene import Scene
 from app.settings import THEMES, Store
@@ -83,11 +84,12 @@ class MainWindow(QMainWindow):
         self.keeping, self.studio = keeping, studio
         self.scene_file = keeping.scene_file
         self.store, self.theme = store, theme
-        self.filing = Filing(self, keeping.scene_file, studio, store)
+        self.reader = Reader(self)
+        self.filing = Filing(self, keeping.scene_file, studio, store, self.reader)
         self.gallery = Gallery(self, keeping.history, studio, scene, undo_stack, store)
         self.map_work = MapWork(self, scene, pen, undo_stack)
         self.exchange = Exchange(
-            self, scene, undo_stack, studio, self.filing, keeping.scene_file, store
+            self, scene, undo_stack, studio, self.filing, keeping.scene_file, store, self.reader
         )
         self.exchange.openers[SUFFIX] = self.filing.open_recent
         self.exchange.pictures = self.gallery.results

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from app.scene import Scene
-from core.picture import read_picture
 
 BACKDROP = 128  # gray where the photo does not reach
 MAX_SIDE = 4096  # pixels of what is drawn under the map
@@ -34,9 +31,9 @@ class Reference(QObject):
         self._picture: np.ndarray | None = None
         scene.replaced.connect(self._follow_scene)
 
-    def load(self, path: Path, under: bool) -> None:
-        """Take the photo in `path`. Raises `PictureError` if it cannot be read."""
-        self.photo, self.name, self.under = read_picture(path).image, path.name, under
+    def take(self, photo: np.ndarray, name: str, under: bool) -> None:
+        """Take a photo, uint8 `[h, w, 3]`, from the file `name`."""
+        self.photo, self.name, self.under = photo, name, under
         self._tell()
 
     def put_under(self, under: bool) -> None:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from app.commands import UndoStack
 from app.examples import EXAMPLES, PALETTE
-from app.history import History
+from app.history import History, read_result
 from app.pen import SHAPES, Pen
-from app.project import Project, is_project, read_copy, read_project, write_project
+from app.project import Project, is_project, read_project, write_project
 from app.scene import Scene
 from app.session import LeftBehind
 from app.settings import GenerateSettings
 from app.studio import Studio
 from app.tools import TOOLS
 from core.errors import InputError
-from core.labelmap import read_labels, write_labels
+from core.labelmap import LabelImage, read_labels, write_labels
 from core.palette import Palette
+from core.request import Result
 
 MAP_SUFFIX = ".png"
 
@@ -60,39 +61,34 @@ class SceneFile:
         """The same of the history alone."""
         return self._history.saved
 
+    @property
+    def palette(self) -> Palette:
+        """The one that label maps are read with."""
+        return self._scene.palette
+
     # -- opening ----------------------------------------------------------------------------------
 
     def new(self) -> str:
         """An empty map of the present size."""
         width, height = self._scene.size
         empty = np.full((height, width), self._scene.palette.erase_id, np.uint8)
-        self._adopt(Project(empty, self._scene.palette), None)
-        return ""
+        return self._adopt(Document(None, Project(empty, self._scene.palette)))
 
-    def open(self, path: Path) -> str:
-        """Replace the document by the project or label map in `path`."""
-        if is_project(path):
-            return self._adopt(read_project(path), path)
-        found = read_labels(path, self._scene.palette)
-        self._adopt(Project(found.labels, self._scene.palette), path, is_map=True)
-        if not found.unplaced:
-            return ""
-        nothing = self._scene.palette[self._scene.palette.erase_id].name
-        return (
-            f"{found.unplaced:.1%} of {path.name} (read as {found.kind}) has no label in this "
-            f"palette; those pixels became {nothing!r}."
-        )
+    def take(self, document: Document) -> str:
+        """Replace the document by one that was read from its file."""
+        return self._adopt(document) or document.notice
 
     def open_example(self, layout: Path = EXAMPLES[0].layout) -> str:
         """A scene that comes with the program, in its palette."""
         scene = self._scene
         palette = scene.palette if scene.palette.name == PALETTE else Palette.load(PALETTE)
-        self._adopt(Project(read_labels(layout, palette).labels, palette), None)
-        return ""
+        return self._adopt(Document(None, Project(read_labels(layout, palette).labels, palette)))
 
-    def restore(self, left: LeftBehind) -> str:
-        """Go on where a program that ended badly was: its document, unsaved, in its session."""
-        project = read_copy(left.copy)
+    def restore(self, left: LeftBehind, project: Project) -> str:
+        """Go on where a program that ended badly was: its document, unsaved, in its session.
+
+        project: what is in its recovery copy.
+        """
         home = Path(project.home) if project.home else None
         shelf = self._history.shelf
         self._settle()
@@ -104,17 +100,17 @@ class SceneFile:
         shelf.session.take_over(left)
         there = tuple(r for r in project.records if all(shelf.has(name) for name in r.files))
         lost = len(project.records) - len(there)
-        notice = self._show(replace(project, records=there), home, is_map)
+        notice = self._show(Document(home, replace(project, records=there), is_map))
         self._undo_stack.resetClean()
         self._history.mark_unsaved()
         return f"{home} cannot be read; pictures that are lost with it: {lost}." if lost else notice
 
-    def _adopt(self, project: Project, path: Path | None, is_map: bool = False) -> str:
+    def _adopt(self, document: Document) -> str:
         """Let the present document go, with its session, and take another."""
         self._settle()
-        self._history.shelf.attach(None if is_map else path)
+        self._history.shelf.attach(None if document.is_map else document.path)
         self._history.shelf.session.discard()
-        return self._show(project, path, is_map)
+        return self._show(document)
 
     def finish(self) -> None:
         """Return when every picture is on disk and counted."""
@@ -125,16 +121,17 @@ class SceneFile:
         self._studio.forget_result()
         self.finish()
 
-    def _show(self, project: Project, path: Path | None, is_map: bool) -> str:
+    def _show(self, document: Document) -> str:
+        project = document.project
         self._history.adopt(project.records, project.palettes)
-        self.path, self.holds_pictures = path, not is_map
+        self.path, self.holds_pictures = document.path, not document.is_map
         self._scene.replace(project.labels, project.palette)
         self._undo_stack.clear()
         self._studio.change_settings(_settings(project.generate, self._studio.settings))
         _fill_hand(self._pen, project.pen)
         shown = self._history.find(project.picture)
         try:
-            self._studio.show_result(self._history.result(shown) if shown else None)
+            self._studio.show_result(self._history.result(shown, document.shown) if shown else None)
         except InputError as error:
             return str(error)
         return ""
@@ -182,6 +179,54 @@ class SceneFile:
         finally:
             shelf.attach(kept)
         self._history.mark_saved()
+
+
+# -- reading, in any thread -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """What a file holds.
+
+    path: None for what has no file yet. is_map: it is a label map, no project. shown: its present
+    picture, if that was read already. notice: a sentence about what has no label, or "".
+    """
+
+    path: Path | None
+    project: Project
+    is_map: bool = False
+    shown: Result | None = None
+    notice: str = ""
+
+
+def read_document(path: Path, palette: Palette) -> Document:
+    """Read a project, or a label map of `palette`. Raises `InputError` or `OSError`."""
+    if is_project(path):
+        project = read_project(path)
+        return Document(path, project, shown=_read_shown(path, project))
+    found = read_labels(path, palette)
+    notice = _notice(path, found, palette)
+    return Document(path, Project(found.labels, palette), is_map=True, notice=notice)
+
+
+def _read_shown(path: Path, project: Project) -> Result | None:
+    """The present picture of a project; None if there is none. One that is damaged is told of by
+    who needs it."""
+    record = next((record for record in project.records if record.id == project.picture), None)
+    if record is not None:
+        with suppress(InputError, OSError, BadZipFile), ZipFile(path) as archive:
+            return read_result(record, project.palettes, archive.read)
+    return None
+
+
+def _notice(path: Path, found: LabelImage, palette: Palette) -> str:
+    if not found.unplaced:
+        return ""
+    nothing = palette[palette.erase_id].name
+    return (
+        f"{found.unplaced:.1%} of {path.name} (read as {found.kind}) has no label in this "
+        f"palette; those pixels became {nothing!r}."
+    )
 
 
 # -- settings and pen as plain data ---------------------------------------------------------------

@@ -26,13 +26,14 @@ def swatch_pixmap(color: Color, side: int, patterned: int | None = None) -> QPix
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.scale(SCALE, SCALE)
     rectangle = QRectF(0.5, 0.5, side - 1, side - 1)
-    for brush in (QBrush(QColor(*color)), _pattern_brush(color, patterned)):
-        painter.setPen(Qt.PenStyle.NoPen)
+    rim = QPen(QColor(128, 128, 128, 140), 1)
+    layers = [(Qt.PenStyle.NoPen, QBrush(QColor(*color))), (rim, Qt.BrushStyle.NoBrush)]
+    if patterned is not None:
+        layers.insert(1, (Qt.PenStyle.NoPen, _pattern_brush(color, patterned)))
+    for pen, brush in layers:
+        painter.setPen(pen)
         painter.setBrush(brush)
         painter.drawRoundedRect(rectangle, side / 5, side / 5)
-    painter.setPen(QPen(QColor(128, 128, 128, 140), 1))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRoundedRect(rectangle, side / 5, side / 5)
     painter.end()
     pixmap.setDevicePixelRatio(SCALE)
     return pixmap
@@ -46,8 +47,6 @@ def swatch_icon(color: Color, side: int, patterned: int | None = None) -> QIcon:
     return icon
 
 
-def _pattern_brush(color: Color, patterned: int | None) -> QBrush:
-    if patterned is None:
-        return QBrush(Qt.BrushStyle.NoBrush)
+def _pattern_brush(color: Color, patterned: int) -> QBrush:
     tile = pattern(patterned) * ink(color)
     return QBrush(ink_image(tile, INKS).copy())  # the view would outlive its array

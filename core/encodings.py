@@ -72,11 +72,11 @@ class Codes:
         """bool `[n]`: the code of transparent pixels."""
         return self.used == CLEAR
 
-    def spread(self, per_code: np.ndarray) -> np.ndarray:
-        """`[H, W]` from one value per code."""
+    def spread(self, per_code: np.ndarray, stride: int = 1) -> np.ndarray:
+        """`[H, W]` from one value per code; of every `stride`-th row and column."""
         table = np.zeros(int(self.used[-1]) + 1, per_code.dtype)
         table[self.used] = per_code
-        return table[self.map]
+        return table[self.map[::stride, ::stride]]
 
 
 def _count(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -160,8 +160,10 @@ class Palette:
 
         A name that starts so comes before a later word of a name, then come synonyms.
         """
-        wanted = normalise(text)
-        ranked = [(_match_rank(c, wanted), c) for c in self.classes if not c.hidden]
+        wanted, shown = normalise(text), [c for c in self.classes if not c.hidden]
+        if not wanted:
+            return shown
+        ranked = [(_match_rank(c, wanted), c) for c in shown]
         hits = [(rank, c) for rank, c in ranked if rank < NO_MATCH]
         return [c for _, c in sorted(hits, key=lambda hit: (hit[0], hit[1].id))]
 
@@ -268,11 +270,11 @@ def _color(value: str | Iterable[int]) -> tuple[int, int, int]:
 
 
 def _match_rank(label: LabelClass, wanted: str) -> int:
-    """0 best … NO_MATCH; an empty search matches everything alike."""
+    """0 best … NO_MATCH."""
     name = normalise(label.name)
     words = [normalise(s) for s in label.synonyms]
     tests = (
-        not wanted or name == wanted or name.startswith(wanted),
+        name == wanted or name.startswith(wanted),
         any(word.startswith(wanted) for word in name.split()),
         wanted in words,
         any(word.startswith(wanted) for s in words for word in (s, *s.split())),

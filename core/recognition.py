@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from core.encodings import ENCODINGS, NEAR, TRAIN_IDS, Codes, Encoding, exact_ids, nearest_colors
-from core.labelmap import MAX_FLAT_COLORS, TAG, open_image
+from core.labelmap import MAX_FLAT_COLORS, TAG, nearest_resize, open_image
 from core.palette import Palette, bundled_palettes
 
 CLOSE = 12.0  # RGB distance as far as a good JPEG moves a flat colour
@@ -47,11 +47,24 @@ class Guess:
         """For a list to choose from."""
         return self.encoding.title_for(self.palette)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the image."""
+        return self.codes.map.shape
+
     @cached_property
     def labels(self) -> np.ndarray:
         """The label map, uint8 `[H, W]`."""
+        return self.every(1)
+
+    def labels_at(self, size: tuple[int, int]) -> np.ndarray:
+        """The label map at `size` (height, width), each pixel the nearest one."""
+        return self.labels if size == self.shape else nearest_resize(self.labels, size)
+
+    def every(self, stride: int) -> np.ndarray:
+        """The label map, uint8, of every so many rows and columns: for a quick look."""
         erased = np.where(self.ids < 0, self.palette.erase_id, self.ids)
-        return self.codes.spread(erased.astype(np.uint8))
+        return self.codes.spread(erased.astype(np.uint8), stride)
 
     @cached_property
     def counts(self) -> dict[int, int]:

@@ -36,6 +36,12 @@ def no_waiting_for_the_disk(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """However slow the machine is, no dialog about reading comes between a test and its own."""
+    monkeypatch.setattr("app.reader.PATIENCE", 60_000)
+
+
 @pytest.fixture
 def palette():
     return Palette.load("landscape")

@@ -8,8 +8,11 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.import_dialog import ImportDialog
 from tests.app import hand
 
 SIDE = 4096
@@ -75,6 +78,27 @@ def test_brush_moves(window, shape, zoom):
     end = timed(lambda: hand.release(canvas, way[-1]))
     report(f"end of the stroke, {shape}, {zoom}", [end])
     assert report(f"brush move, {shape}, {zoom}", times) <= 8
+
+
+@pytest.mark.parametrize("way", ["open", "import"])
+def test_a_big_map_is_read_beside_the_window(window, way, tmp_path, monkeypatch):
+    """Neither opening nor importing an RGB map keeps the window's thread for 50 ms at a time."""
+    path = tmp_path / "big.png"
+    Image.fromarray(window.scene.palette.colors[regions(SIDE)]).save(path, compress_level=1)
+    monkeypatch.setattr(ImportDialog, "exec", lambda dialog: dialog.readings.count())
+    window.scene.replace(np.zeros((64, 64), np.uint8))
+    beats = [(time.perf_counter(), time.thread_time())]
+    timer = QTimer(interval=1)
+    timer.timeout.connect(lambda: beats.append((time.perf_counter(), time.thread_time())))
+    timer.start()
+    take = window.filing.open_path if way == "open" else window.exchange.import_image
+    take(path)
+    for _ in range(9):
+        QApplication.processEvents()
+    timer.timeout.emit()
+    assert window.scene.size == (SIDE, SIDE) and len(beats) > 99
+    assert report(f"between two beats, {way}", 1e3 * np.diff(beats, axis=0)) <= 50
+    assert 1e3 * np.diff(beats, axis=0)[:, 1].max() <= 50
 
 
 @pytest.mark.parametrize("before", ["empty", "regions"])
