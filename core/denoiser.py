@@ -45,6 +45,7 @@ class Denoiser:
     scale_map: `[1, 1, h, w]`, multiplies the scale from place to place; None for the same
     everywhere. A distilled student takes one number a picture: it gets the mean of the map.
     first: what the last walk's first step computed without the layout, to begin with.
+    listener: told x and both branches' outputs at every step that has both.
 
     Exact, not approximate: the encoder runs once for both branches because it never sees the
     layout, and gamma and beta of either branch are computed once, because they do not depend on x
@@ -70,6 +71,7 @@ class Denoiser:
         self._first = first
         self._embeddings: dict[str, LayoutEmbedding] = {}
         self.scales: list[float] = []  # what each step so far was guided with
+        self.listener: Callable[[Tensor, Tensor, Tensor], None] | None = None
 
     @torch.no_grad()
     def __call__(self, x: Tensor, t: int) -> Prediction:
@@ -90,7 +92,10 @@ class Denoiser:
         conditional = self.model.decode(encoded, self.embedding("layout"), timesteps).float()
         if scale == 1 and self.scale_map is None:
             return conditional
-        return self.guided(conditional, self._null(encoded, x, t, timesteps), scale)
+        null = self._null(encoded, x, t, timesteps)
+        if self.listener is not None:
+            self.listener(x, conditional, null)
+        return self.guided(conditional, null, scale)
 
     def guided(self, conditional: Tensor, null: Tensor, scale: float) -> Tensor:
         """Both branches' outputs as one, at this scale and as the map says."""
@@ -124,6 +129,10 @@ class Denoiser:
         """eps, x0 and v from the output: the one place where the prediction type matters."""
         raw, v = output.chunk(2, dim=1)
         x0 = self.schedule.x0_from_output(self.model.spec.prediction, x, t, raw)
+        return self.prediction(x, t, x0, v)
+
+    def prediction(self, x: Tensor, t: int, x0: Tensor, v: Tensor) -> Prediction:
+        """eps to a predicted x0 within the range that it can have."""
         if self.model.spec.autoencoder is None:  # pixels have a range, latents have none
             x0 = x0.clamp(-1, 1)
         return Prediction(self.schedule.eps_from_x0(x, t, x0), x0, v)
@@ -131,6 +140,10 @@ class Denoiser:
     def unguided(self) -> Denoiser:
         """The same without guidance, and with `scales` of its own."""
         return Denoiser(self.model, self.schedule, self._embed, self.size, 1.0, self.chunk)
+
+    def let_go(self) -> None:
+        """Give the embeddings' memory back: the walk is over."""
+        self._embeddings.clear()
 
     def embedding(self, branch: str) -> LayoutEmbedding:
         """gamma and beta for "layout" or "null", computed when first asked for."""

@@ -29,6 +29,7 @@ from core.model.autoencoder import Autoencoder
 from core.model.unet import LayoutEmbedding, SDMUNet
 from core.pixels import from_pixels, to_pixels
 from core.plan import Plan
+from core.recombination import Replay, Tape, Taped
 from core.request import (
     Event,
     Layout,
@@ -62,6 +63,7 @@ class Engine:
             for unet in (self.unet, self.student)
             if unet is not None
         }
+        self._taped: Taped | None = None  # of the last picture that guidance made with two branches
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
@@ -156,6 +158,8 @@ class Engine:
             student = self._denoiser(draft.request, marks, plan.crop, live_scale)
             *_, last = self._walk(draft, student)
             yield Preview(plan.outcome(self.decode(last.x)), 0, plan.steps)
+        tape = Tape()
+        denoise.listener = tape.keep
         recorder = Recorder(denoise) if request.keep_trajectory else None
         walk = self._walk(plan, recorder or denoise)
         for number, moment in enumerate(walk, start=plan.steps_before + 1):
@@ -166,9 +170,22 @@ class Engine:
         pictures = plan.outcome(self.decode(moment.x))
         seconds = time.perf_counter() - started
         request = replace(request, guidance_scale=_compact(denoise.scales))
+        results = []
         for index, (seed, picture) in enumerate(zip(request.seeds, pictures, strict=True)):
             kept = recorder and plan.trajectory(recorder, index, moment.x[index])
-            yield Result(picture, request.single(seed), seconds, self.info.name, kept)
+            results.append(Result(picture, request.single(seed), seconds, self.info.name, kept))
+        self._taped = Taped.of(results[0].request, plan, denoise, tape) or self._taped
+        yield from results
+
+    @torch.inference_mode()
+    def recombine(self, request: SampleRequest, guidance_scale: float) -> np.ndarray | None:
+        """About the picture of `request` at another guidance scale. See `core.request.Engine`."""
+        taped = self._taped
+        if taped is None or taped.request is not request:
+            return None
+        replay = Replay(taped.denoise, taped.tape, guidance_scale)
+        *_, last = self._walk(taped.plan, replay)
+        return taped.plan.outcome(self.decode(last.x))[0]
 
     def _plan(self, request: SampleRequest) -> Plan:
         canvas, factor = self.picture_size(request), self.unet.spec.factor

@@ -270,3 +270,12 @@ class Engine(Protocol):
         slider. It is called in the thread that iterates.
         """
         ...
+
+    def recombine(self, request: SampleRequest, guidance_scale: float) -> np.ndarray | None:
+        """About the picture of `request` at another guidance scale, uint8 `[H, W, 3]`, at once.
+
+        An approximation for the eye while a slider moves: what the network said of both branches is
+        added up anew and the network itself is not asked. None unless `request` is the very object
+        that the last guided `Result` carried, or if its guidance was off.
+        """
+        ...
