@@ -56,6 +56,11 @@ LABELS = (
     Wish("smaller", "Smaller brush", ("[",)),
     Wish("larger", "Larger brush", ("]",)),
 )
+CONTROLS = (
+    Wish("lock_label", "Lock this label", ("Shift+L",), "lock"),
+    Wish("new_label_seed", "New seed for this label", ("Shift+N",)),
+    Wish("label_controls", "Label controls…", ("Shift+C",)),
+)
 MAP = (
     Wish("mirror", "Mirror", ("M",)),
     Wish("replace_label", "Replace a label…", ("Ctrl+H",)),

@@ -18,7 +18,7 @@ from app.filing import Filing
 from app.import_dialog import ImportDialog
 from app.reader import Cancelled, Reader
 from app.reference import Reference
-from app.restoring import request_of, settings_of
+from app.restoring import controls_step, request_of, settings_of
 from app.scene import Scene
 from app.scene_file import SceneFile
 from app.settings import Store
@@ -123,6 +123,8 @@ class Exchange(QObject):
             layout = picture.layout
             if not self._scene.holds(layout.labels, layout.palette):
                 self._replace(layout.labels, layout.palette, path)
+            if step := controls_step(picture.recipe, self._scene.controls):
+                self._undo_stack.push(step)
             request = request_of(picture.recipe, layout)
             weights = str(picture.recipe.get("weights", ""))
             if request is not None:

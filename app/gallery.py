@@ -15,7 +15,7 @@ from app.history_filter import HistoryFilter
 from app.panels.compare import ComparePanel
 from app.panels.history import HistoryPanel
 from app.record import Record
-from app.restoring import settings_of
+from app.restoring import controls_step, settings_of
 from app.scene import Scene
 from app.settings import MAX_HISTORY_LIMIT, Store
 from app.studio import Studio
@@ -80,6 +80,8 @@ class Gallery(QObject):
         if not self._scene.holds(layout.labels, layout.palette):
             text = "use a picture's layout"
             self._undo_stack.push(ReplaceScene(self._scene, layout.labels, layout.palette, text))
+        if step := controls_step(record.recipe, self._scene.controls):
+            self._undo_stack.push(step)
         self._studio.change_settings(settings_of(record.recipe, self._studio.settings))
         self._studio.show_result(result)
 

@@ -14,7 +14,7 @@ HEAD = 2  # what a heading takes, in rows
 Section = tuple[str, list[tuple[str, str]]]
 SECTIONS = (
     ("Tools", actions.TOOLS),
-    ("Labels and brush", actions.LABELS),
+    ("Labels and brush", actions.LABELS + actions.CONTROLS),
     (
         "Picture and view",
         actions.PICTURE + actions.HISTORY + actions.VIEW + actions.LABEL_VIEW,

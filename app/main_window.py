@@ -29,6 +29,7 @@ from app.icons import retint
 from app.keeping import Keeping
 from app.key_sheet import KeySheet
 from app.map_work import MapWork
+from app.palettes.controlling import Controlling
 from app.palettes.desk import PaletteDesk
 from app.palettes.library import Library
 from app.palettes.pins import DIGITS
@@ -150,6 +151,9 @@ class MainWindow(QMainWindow):
             "delete_pictures": self.gallery.delete,
             "go_to_history": self.gallery.go,
             "history_limit": self.gallery.ask_limit,
+            "lock_label": lambda: self.controlling.lock(),
+            "new_label_seed": lambda: self.controlling.new_seed(),
+            "label_controls": lambda: self.controlling.open(),
             "load_palette": lambda: self.palettes.converting.load(),
             "edit_palette": lambda: self.palettes.converting.edit(),
         }
@@ -196,6 +200,9 @@ class MainWindow(QMainWindow):
             self.acts,
         )
         self.palette_panel = self.palettes.panel
+        self.controlling = Controlling(
+            self, self.scene, self.pen, self.undo_stack, self.studio, self.palette_panel.rows
+        )
         self.exchange.openers[".toml"] = self.palettes.converting.take
         self.result_panel = ResultPanel(self.acts["save_picture"])
         self.generate_panel = GeneratePanel(self.studio.settings)
@@ -268,8 +275,8 @@ class MainWindow(QMainWindow):
         _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 8))
         file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
         edit = bar.addMenu("&Edit")
-        wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS)
-        _fill_menu(edit, wishes, breaks=(2, 5, 10))
+        wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.CONTROLS)
+        _fill_menu(edit, wishes, breaks=(2, 5, 10, 12))
         _fill_menu(edit.addMenu("Pinned labels"), self._acts(actions.PINNED))
         _fill_menu(edit.addMenu("Pin this label"), self._acts(actions.PIN))
         _fill_menu(edit, self._acts(actions.SETUP), breaks=(0,))
@@ -504,6 +511,7 @@ def all_wishes() -> list[Wish]:
         actions.SETUP,
         actions.TOOLS,
         actions.LABELS,
+        actions.CONTROLS,
         actions.MAP,
         actions.PINNED,
         actions.PIN,

@@ -42,9 +42,10 @@ MAX_FILES = 200_000
 class Project:
     """All that a project file holds, but for the bytes of its pictures.
 
-    labels: uint8 `[H, W]`, ids of `palette`. generate, pen: plain data, unchecked. picture: id of
-    the record that is shown, or "". records: newest first. palettes: those of the records' layouts,
-    by digest. home: the file that a recovery copy belongs to, or "".
+    labels: uint8 `[H, W]`, ids of `palette`. generate, pen, controls: plain data, unchecked; of the
+    settings, of the hand, and of how single labels are sampled. picture: id of the record that is
+    shown, or "". records: newest first. palettes: those of the records' layouts, by digest. home:
+    the file that a recovery copy belongs to, or "".
     """
 
     labels: np.ndarray
@@ -55,6 +56,7 @@ class Project:
     records: tuple[Record, ...] = ()
     palettes: Mapping[str, Palette] = field(default_factory=dict)
     home: str = ""
+    controls: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def files(self) -> list[str]:
@@ -94,6 +96,7 @@ def _write_scene(archive: ZipFile, project: Project) -> None:
         "palette": project.palette.to_dict(),
         "generate": dict(project.generate),
         "pen": dict(project.pen),
+        "controls": dict(project.controls),
         "picture": project.picture,
         "history": [record.to_dict() for record in project.records],
         "palettes": {digest: p.to_dict() for digest, p in project.palettes.items()},
@@ -179,7 +182,8 @@ def _project(archive: ZipFile) -> Project:
     palettes = {digest: _palette(data) for digest, data in _part(index, "palettes", dict).items()}
     records = tuple(Record.from_dict(data) for data in _part(index, "history", list))
     _check_records(records, palettes)
-    plain = {name: _part(index, name, dict) for name in ("generate", "pen")}
+    index.setdefault("controls", {})  # the first projects had none
+    plain = {name: _part(index, name, dict) for name in ("generate", "pen", "controls")}
     texts = {name: _part(index, name, str) for name in ("picture", "home")}
     return Project(labels, palette, records=records, palettes=palettes, **plain, **texts)
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from app.control_maps import maps_of
+from app.label_controls import ChangeControls, LabelControls, from_plain
 from app.settings import GenerateSettings
 from core.request import Layout, RequestError, SampleRequest
 
@@ -30,6 +32,13 @@ def settings_of(recipe: dict, present: GenerateSettings) -> GenerateSettings:
     return replace(present, **given, seed_locked=locked).checked()
 
 
+def controls_step(recipe: dict, controls: LabelControls) -> ChangeControls | None:
+    """The step that gives the scene's labels the controls of a picture; None if they have them."""
+    table = from_plain(recipe.get("label_controls"))
+    text = "use a picture's label controls"
+    return None if table == controls.table else ChangeControls(controls, table, text)
+
+
 def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
     """The request of the picture, or None if the recipe does not make one."""
     scale = recipe.get("guidance_scale", 1.0)
@@ -42,6 +51,7 @@ def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
             seed=recipe["seed"],
             eta=recipe.get("eta", 0.0),
             size=(recipe["height"], recipe["width"]),
+            **maps_of(layout.labels, layout.palette, from_plain(recipe.get("label_controls"))),
         )
     except (KeyError, TypeError, RequestError):
         return None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QObject, QRect, Signal
 
+from app.label_controls import LabelControls
 from app.patch import Patch, tiles, whole
 from core import labelmap
 from core.arranging import mirrored
@@ -20,7 +21,8 @@ class Scene(QObject):
     """A label map with its palette. All painting goes through here.
 
     changed: a rectangle of pixels was written. replaced: another label map took the place of this
-    one, perhaps of another size, perhaps of another palette.
+    one, perhaps of another size, perhaps of another palette. controls: how single labels are
+    sampled.
     """
 
     changed = Signal(QRect)
@@ -31,6 +33,8 @@ class Scene(QObject):
         self.palette = palette
         self.revision = 0
         self.labels = _own(labels)
+        self.controls = LabelControls()
+        self.controls.changed.connect(self._count)
         self._before: dict[Box, np.ndarray] | None = None  # the tiles that the gesture touched
 
     @property
@@ -139,8 +143,11 @@ class Scene(QObject):
 
     def _report(self, box: Box) -> None:
         if not box.empty:
-            self.revision += 1
+            self._count()
             self.changed.emit(QRect(*box))
+
+    def _count(self) -> None:
+        self.revision += 1
 
 
 def _own(labels: np.ndarray) -> np.ndarray:

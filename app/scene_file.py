@@ -14,6 +14,7 @@ import numpy as np
 from app.commands import UndoStack
 from app.examples import EXAMPLES, PALETTE
 from app.history import History, read_result
+from app.label_controls import from_plain
 from app.pen import SHAPES, Pen
 from app.project import Project, is_project, read_project, write_project
 from app.scene import Scene
@@ -126,6 +127,7 @@ class SceneFile:
         self._history.adopt(project.records, project.palettes)
         self.path, self.holds_pictures = document.path, not document.is_map
         self._scene.replace(project.labels, project.palette)
+        self._scene.controls.adopt(from_plain(project.controls))
         self._undo_stack.clear()
         self._studio.change_settings(_settings(project.generate, self._studio.settings))
         _fill_hand(self._pen, project.pen)
@@ -164,6 +166,7 @@ class SceneFile:
             self._history.records,
             self._history.palettes,
             str(self.path or ""),
+            self._scene.controls.plain,
         )
 
     def _save_project(self, path: Path) -> None:

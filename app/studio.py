@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from app.control_maps import maps_of
+from app.holding import held_inpaint
 from app.reading import PaletteDiffers, Reading
 from app.scene import Scene
 from app.settings import GenerateSettings
@@ -126,8 +128,14 @@ class Studio(QObject):
         self._wish = ()
         if not self.settings.seed_locked:
             self.change_settings(replace(self.settings, seed=random.randint(0, MAX_SEED)))
+        self.resample(lambda request: request)
+
+    def resample(self, change: Callable[[SampleRequest], SampleRequest]) -> None:
+        """Sample what `change` makes of the scene's request, as `generate` does."""
+        if self._phase == "no model":
+            return
         try:
-            request = self._freeze()
+            request = change(self._freeze())
         except RequestError as error:
             self._refuse(error)
             return
@@ -295,15 +303,20 @@ class Studio(QObject):
         return self.settings.guidance_scale
 
     def _freeze(self) -> SampleRequest:
-        settings = self.settings
+        settings, layout = self.settings, self.reading.layout()
+        painted = self.scene.labels, self.scene.palette, self.scene.controls.table
+        inpaint = held_inpaint(*painted, layout, self.result)
         return SampleRequest(
-            self.reading.layout(),
+            layout,
             steps=settings.steps,
             sampler=settings.sampler,
             guidance_scale=settings.guidance_scale,
             seed=settings.seed,
             preview_every=max(1, round(settings.steps / PREVIEWS)),
             draft_steps=DRAFT_STEPS,
+            size=inpaint and inpaint.size,
+            inpaint=inpaint,
+            **maps_of(*painted),
         )
 
     # -- events -----------------------------------------------------------------------------------

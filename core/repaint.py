@@ -72,6 +72,7 @@ class Inpaint:
     denoised. blend: float32 `[H, W]` in [0, 1], the share of the new picture in the outcome; pixels
     where it is 0 stay as they are, bit by bit.
     strength: how much of the region's old picture is forgotten; 1 begins with pure noise.
+    strength_map: float32 `[H, W]` in (0, 1], where that is less than `strength` in some places.
     resample: how often each stretch of the way is walked (RePaint); 1 is plainly down.
     trajectory: the states of `picture`'s own sampling, if it was sampled. Otherwise it is encoded
     and noised, or, with `invert`, walked back up the deterministic way (DDIM inversion), which
@@ -86,6 +87,7 @@ class Inpaint:
     resample: int = 1
     trajectory: Trajectory | None = None
     invert: bool = False
+    strength_map: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._check_arrays()
@@ -97,8 +99,9 @@ class Inpaint:
             )
         if not 1 <= self.resample <= 20:
             raise RequestError(f"The resample {self.resample} cannot be used; it must be 1 to 20.")
-        for name in ("picture", "region", "blend"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        for name in ("picture", "region", "blend", "strength_map"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def _check_arrays(self) -> None:
         picture, region, blend = self.picture, self.region, self.blend
@@ -106,7 +109,10 @@ class Inpaint:
             raise RequestError(
                 f"A picture is uint8 [H, W, 3]; got {picture.dtype} {list(picture.shape)}."
             )
-        for name, mask, dtype in (("region", region, bool), ("blend", blend, np.float32)):
+        masks = [("region", region, bool), ("blend", blend, np.float32)]
+        if self.strength_map is not None:
+            masks.append(("strength map", self.strength_map, np.float32))
+        for name, mask, dtype in masks:
             if mask.shape != picture.shape[:2] or mask.dtype != dtype:
                 raise RequestError(
                     f"The {name} of a picture {list(picture.shape[:2])} is {np.dtype(dtype)} of "
@@ -114,6 +120,9 @@ class Inpaint:
                 )
         if not (blend.min() >= 0 and blend.max() <= 1):  # so written, NaN is refused as well
             raise RequestError("The blend must lie in [0, 1].")
+        strengths = self.strength_map
+        if strengths is not None and not (strengths.min() > 0 and strengths.max() <= 1):
+            raise RequestError("The strength map must lie above 0 and up to 1.")
 
     @property
     def size(self) -> tuple[int, int]:

@@ -25,17 +25,21 @@ def set_icon(target: QAction | QAbstractButton, name: str) -> None:
 
 def retint(root: QWidget) -> None:
     """Draw all icons under `root` in the text colours of the application's palette."""
+    for target in root.findChildren(QObject):
+        name = target.property(PROPERTY)
+        if name:
+            target.setIcon(themed(name))
+
+
+def themed(name: str) -> QIcon:
+    """An icon in the text colours of the application's palette, as it is now."""
     palette = QGuiApplication.palette()
     roles = (
         QPalette.ColorRole.ButtonText,
         QPalette.ColorRole.HighlightedText,
         QPalette.ColorRole.PlaceholderText,
     )
-    ink, chosen, faint = (palette.color(role).name() for role in roles)
-    for target in root.findChildren(QObject):
-        name = target.property(PROPERTY)
-        if name:
-            target.setIcon(tinted(name, ink, chosen, faint))
+    return tinted(name, *(palette.color(role).name() for role in roles))
 
 
 @lru_cache(maxsize=256)

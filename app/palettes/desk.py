@@ -48,7 +48,7 @@ class PaletteDesk(QObject):
         self.converting = Converting(canvas, scene, undo_stack, studio, library)
         self.menu = PaletteMenu(scene, library, [acts["load_palette"], acts["edit_palette"]])
         filters = [acts["used_only"], acts["alone"]]
-        self.panel = PalettePanel(self.pins, self._view, self.menu, filters)
+        self.panel = PalettePanel(self.pins, scene.controls, self._view, self.menu, filters)
         self._connect(canvas, undo_stack)
         self._begin()
 

@@ -1,12 +1,20 @@
-"""The list of labels: under headings that fold, or flat while a search is on."""
+"""The list of labels: under headings that fold, or flat while a search is on.
+
+A row has the label's colour and name, the signs of how it is sampled, and the key it is pinned on.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QBrush, QFont, QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QMenu, QTreeWidget, QTreeWidgetItem
 
+from app.label_controls import FRESH, LabelControl, LabelControls
 from app.palettes.pins import DIGITS, Pins
+from app.palettes.signs import CONTROL_ROLE, SignsDelegate
 from app.swatch import swatch_icon
 from core.palette import LabelClass
 
@@ -17,22 +25,31 @@ GROUP_ROLE = Qt.ItemDataRole.UserRole + 1
 NO_GROUP = "more"
 
 
+class RowWish(NamedTuple):
+    """An entry of a row's menu. slot: takes the label. checked: of the label, if it is a switch."""
+
+    text: str
+    slot: Callable[[int], None]
+    checked: Callable[[int], bool] | None = None
+
+
 class LabelRows(QTreeWidget):
     """taken(id): a label was clicked or entered. pin_wanted(digit, id), unpin_wanted(id) and
-    alone_wanted(id or None): asked for in the menu of a row."""
+    alone_wanted(id or None): asked for in the menu of a row. more: what else that menu offers."""
 
     taken = Signal(int)
     pin_wanted = Signal(int, int)
     unpin_wanted = Signal(int)
     alone_wanted = Signal(object)
 
-    def __init__(self, pins: Pins) -> None:
+    def __init__(self, pins: Pins, controls: LabelControls) -> None:
         super().__init__()
-        self._pins = pins
+        self._pins, self._controls = pins, controls
         self._folded: set[str] = set()
         self._alone: int | None = None
+        self.more: list[RowWish] = []
         self.setAccessibleName("Labels")
-        self.setToolTip("Enter takes the label; the menu key pins it to a key 1 to 9")
+        self.setToolTip("Enter takes the label; the menu key has more")
         self.setIconSize(QSize(SWATCH, SWATCH))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setHeaderHidden(True)
@@ -44,6 +61,7 @@ class LabelRows(QTreeWidget):
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
         self.header().resizeSection(1, PIN_WIDTH)
+        self.setItemDelegateForColumn(0, SignsDelegate(self))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._show_menu)
         self.itemClicked.connect(self._take)
@@ -97,16 +115,19 @@ class LabelRows(QTreeWidget):
             self.scrollToItem(item)
 
     def _row(self, label: LabelClass, patterned: bool) -> QTreeWidgetItem:
-        digit = self._pins.digit_of(label.id)
+        digit, control = self._pins.digit_of(label.id), self._controls.of(label.name)
         item = QTreeWidgetItem([label.name, str(digit or "")])
         item.setIcon(0, swatch_icon(label.color, SWATCH, label.id if patterned else None))
         item.setData(0, ID_ROLE, label.id)
         item.setSizeHint(0, QSize(0, ROW_HEIGHT))
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignCenter)
         item.setForeground(1, QBrush(self.palette().placeholderText()))
+        if control != FRESH:
+            item.setData(0, CONTROL_ROLE, control)
         words = ", ".join((label.name, *label.synonyms))
-        item.setToolTip(0, f"{words} (key {digit})" if digit else words)
-        item.setData(0, Qt.ItemDataRole.AccessibleTextRole, _spoken(label, digit))
+        words = f"{words} (key {digit})" if digit else words
+        item.setToolTip(0, f"{words}\n{control.words}" if control.words else words)
+        item.setData(0, Qt.ItemDataRole.AccessibleTextRole, _spoken(label, digit, control))
         if label.id == self._alone:
             _embolden(item)
         return item
@@ -164,6 +185,14 @@ class LabelRows(QTreeWidget):
             action.triggered.connect(lambda _=False, d=digit: self.pin_wanted.emit(d, label))
         if self._pins.digit_of(label) is not None:
             menu.addAction("Unpin").triggered.connect(lambda: self.unpin_wanted.emit(label))
+        if self.more:
+            menu.addSeparator()
+        for wish in self.more:
+            action = menu.addAction(wish.text)
+            action.triggered.connect(lambda _=False, slot=wish.slot: slot(label))
+            if wish.checked is not None:
+                action.setCheckable(True)
+                action.setChecked(wish.checked(label))
         return menu
 
 
@@ -175,8 +204,9 @@ def _mark(heading: QTreeWidgetItem) -> None:
     heading.setText(0, f"{sign} {group}{count}")
 
 
-def _spoken(label: LabelClass, digit: int | None) -> str:
-    return f"{label.name}, key {digit}" if digit else label.name
+def _spoken(label: LabelClass, digit: int | None, control: LabelControl) -> str:
+    key = f"key {digit}" if digit else ""
+    return ", ".join(part for part in (label.name, key, control.words) if part)
 
 
 def _embolden(item: QTreeWidgetItem) -> None:

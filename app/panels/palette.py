@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.icons import set_icon
+from app.label_controls import LabelControls
 from app.label_view import LabelView
 from app.palettes.pins import RECENTS, Pins
 from app.palettes.rows import LabelRows
@@ -39,7 +40,12 @@ class PalettePanel(QWidget):
     unpin_wanted = Signal(int)
 
     def __init__(
-        self, pins: Pins, label_view: LabelView, menu: QMenu, filters: list[QAction]
+        self,
+        pins: Pins,
+        controls: LabelControls,
+        label_view: LabelView,
+        menu: QMenu,
+        filters: list[QAction],
     ) -> None:
         """menu: of palettes to choose from. filters: the actions behind the two small buttons."""
         super().__init__()
@@ -47,7 +53,7 @@ class PalettePanel(QWidget):
         self._label = 0
         self._used: frozenset[int] | None = None
         self._build_search()
-        self.rows = LabelRows(pins)
+        self.rows = LabelRows(pins, controls)
         self.rows.taken.connect(self.label_chosen)
         self.rows.alone_wanted.connect(self.alone_wanted)
         self.rows.pin_wanted.connect(self.pin_wanted)
@@ -63,6 +69,7 @@ class PalettePanel(QWidget):
         pins.changed.connect(self._show_palette)
         pins.touched.connect(self._show_recents)
         label_view.changed.connect(self.relist)
+        controls.changed.connect(self.relist)
         self._show_palette()
 
     def _build_hand(self) -> QHBoxLayout:

@@ -121,7 +121,7 @@ def test_the_menu_of_a_row_pins_and_unpins(closed_window, rows):
     assert pin.actions()[2].text() == "&3   mountain"
     pin.actions()[2].trigger()
     assert closed_window.palettes.pins.label_on(3) == 17
-    rows.menu(17).actions()[-1].trigger()
+    next(a for a in rows.menu(17).actions() if a.text() == "Unpin").trigger()
     assert closed_window.palettes.pins.label_on(3) is None
 
 
