@@ -78,6 +78,11 @@ PICTURE = (
     Wish("cancel", "Cancel", ("Esc",)),
     Wish("cancel_all", "Cancel all", ("Ctrl+Shift+X",)),
 )
+STEPS = (
+    Wish("earlier_step", "Earlier step of the picture", ("Alt+Left",)),
+    Wish("later_step", "Later step of the picture", ("Alt+Right",)),
+    Wish("fork", "Fork here", ("Ctrl+Shift+F",)),
+)
 HISTORY = (
     Wish("use_settings", "Use these settings", ("Ctrl+U",), "use"),
     Wish("star", "Star", ("Ctrl+D",), "star"),

@@ -17,7 +17,7 @@ SECTIONS = (
     ("Labels and brush", actions.LABELS + actions.CONTROLS),
     (
         "Picture and view",
-        actions.PICTURE + actions.HISTORY + actions.VIEW + actions.LABEL_VIEW,
+        actions.PICTURE + actions.STEPS + actions.HISTORY + actions.VIEW + actions.LABEL_VIEW,
     ),
     ("File and edit", actions.FILE + actions.EDIT + actions.MAP),
 )

@@ -40,6 +40,7 @@ from app.panels.history import HistoryPanel
 from app.panels.options import OptionsBar
 from app.panels.recovery_bar import RecoveryBar
 from app.panels.result import PictureView, ResultPanel
+from app.panels.scrubber import ScrubberBar
 from app.panels.tools import ToolStrip
 from app.pen import Pen
 from app.photo_desk import PhotoDesk
@@ -47,6 +48,7 @@ from app.project import SUFFIX
 from app.reader import Reader
 from app.recent import RecentMenu
 from app.scene import Scene
+from app.scrubbing import Scrubbing
 from app.settings import THEMES, Store
 from app.shortcuts import Shortcuts
 from app.shortcuts_dialog import ShortcutsDialog
@@ -127,6 +129,9 @@ class MainWindow(QMainWindow):
             "cancel": self._cancel,
             "variations": lambda: self.desk.begin(),
             "cancel_all": self._cancel,
+            "earlier_step": lambda: self.scrubbing.seek(self.scrubbing.step - 1),
+            "later_step": lambda: self.scrubbing.seek(self.scrubbing.step + 1),
+            "fork": lambda: self.scrubbing.fork(),
             "fit": lambda: self.canvas.fit(),
             "actual_size": lambda: self.canvas.actual_size(),
             "zoom_in": lambda: self.canvas.zoom(2**0.5),
@@ -205,6 +210,9 @@ class MainWindow(QMainWindow):
         )
         self.exchange.openers[".toml"] = self.palettes.converting.take
         self.result_panel = ResultPanel(self.acts["save_picture"])
+        self.scrubbing = Scrubbing(self.studio)
+        self.scrubber = ScrubberBar(self.acts["fork"])
+        self.result_panel.put_below(self.scrubber)
         self.generate_panel = GeneratePanel(self.studio.settings)
         self.history_panel = HistoryPanel(
             self.gallery.filter, self._acts(actions.HISTORY[:4]), self.acts["history_limit"]
@@ -282,7 +290,11 @@ class MainWindow(QMainWindow):
         _fill_menu(edit, self._acts(actions.SETUP), breaks=(0,))
         bar.addMenu(self.palettes.menu)
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
-        _fill_menu(bar.addMenu("&Picture"), self._acts(actions.PICTURE + actions.HISTORY), (4,))
+        _fill_menu(
+            bar.addMenu("&Picture"),
+            self._acts(actions.PICTURE + actions.STEPS + actions.HISTORY),
+            (4, 7),
+        )
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
@@ -338,6 +350,8 @@ class MainWindow(QMainWindow):
         self.palette_panel.left.connect(self.canvas.setFocus)
         self.generate_panel.generate_wanted.connect(self.studio.generate)
         self.generate_panel.cancel_wanted.connect(self._cancel)
+        self.scrubber.moved.connect(self.scrubbing.seek)
+        self.scrubbing.turned.connect(self._show_step)
         self.desk.variations.left.connect(self._on_choice_left)
         self.generate_panel.edited.connect(self.studio.change_settings)
         self.studio.settings_changed.connect(self.generate_panel.show_settings)
@@ -379,6 +393,7 @@ class MainWindow(QMainWindow):
         self._show_pen()
         self._show_title()
         self._show_undo()
+        self._show_step()
         self._show_status(self.studio.status())
         self.options.show_blend(self.canvas.opacity)
         self.canvas.setFocus()
@@ -419,6 +434,11 @@ class MainWindow(QMainWindow):
 
     def _show_zoom(self, zoom: float) -> None:
         self.zoom_label.setText(f"{zoom:.0%}")
+
+    def _show_step(self) -> None:
+        self.scrubber.show_step(self.scrubbing.step, self.scrubbing.steps)
+        for action in self._acts(actions.STEPS):
+            action.setEnabled(self.scrubbing.steps > 0)
 
     def _show_status(self, status: Status) -> None:
         self.chip.show_status(status.state, status.text)
@@ -517,6 +537,7 @@ def all_wishes() -> list[Wish]:
         actions.PIN,
         actions.PALETTE,
         actions.PICTURE,
+        actions.STEPS,
         actions.HISTORY,
         actions.VIEW,
         actions.LABEL_VIEW,

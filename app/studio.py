@@ -45,6 +45,14 @@ class Opened:
     info: ModelInfo
 
 
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What the engine said to `ask`, and who wants to know."""
+
+    answer: Any
+    tell: Callable[[Any], None]
+
+
 @dataclass(frozen=True)
 class Varied:
     """What happened to one of the requests that vary a picture: its number and the event."""
@@ -142,6 +150,25 @@ class Studio(QObject):
         self.varying = False
         self._submit(lambda: self._session(request), request.steps)
 
+    def ask(self, question: Callable[[Engine], Any], tell: Callable[[Any], None]) -> int:
+        """Put a short question to the engine, in the worker thread; `tell` gets the answer in this.
+
+        Returns a ticket, or 0 if there is no engine yet or a sample runs. A newer question, or a
+        sample, takes the place of one that waits, whose answer then never comes.
+        """
+        if self._phase not in ("ready", "failed"):
+            return 0
+        self._ticket = self._worker.submit(lambda: self._asking(question, tell))
+        return self._ticket
+
+    def awaits(self, ticket: int) -> bool:
+        """Whether the answer to that question is still to come."""
+        return ticket != 0 and ticket == self._ticket
+
+    def show_picture(self, picture: np.ndarray, caption: str) -> None:
+        """Show a picture that is not the last result, until something else is shown."""
+        self.picture_changed.emit(picture, caption)
+
     def vary(self, first_seed: int, count: int, scales: tuple[float, ...]) -> None:
         """Sample the scene with `count` seeds at each guidance scale; `varied` tells of it.
 
@@ -151,7 +178,7 @@ class Studio(QObject):
             return
         self._wish = first_seed, count, scales
         try:
-            base = replace(self._freeze(), seed=first_seed, count=count)
+            base = replace(self._freeze(), seed=first_seed, count=count, keep_trajectory=False)
             every = max(1, round(base.steps / VARIED_PREVIEWS))
             requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
         except RequestError as error:
@@ -293,6 +320,12 @@ class Studio(QObject):
                 for event in events:
                     yield Varied(number, event)
 
+    def _asking(
+        self, question: Callable[[Engine], Any], tell: Callable[[Any], None]
+    ) -> Iterator[Any]:
+        """Ask the engine. Runs in the worker thread."""
+        yield Answered(question(self._engine), tell)
+
     def _opening(self, open_engine: Callable[[], Engine]) -> Iterator[Any]:
         """Open another engine. Runs in the worker thread."""
         self._engine = open_engine()
@@ -314,6 +347,7 @@ class Studio(QObject):
             seed=settings.seed,
             preview_every=max(1, round(settings.steps / PREVIEWS)),
             draft_steps=DRAFT_STEPS,
+            keep_trajectory=True,
             size=inpaint and inpaint.size,
             inpaint=inpaint,
             **maps_of(*painted),
@@ -345,6 +379,8 @@ class Studio(QObject):
                 self.made.emit(event)
             case Varied():
                 self._on_varied(event)
+            case Answered(answer=answer, tell=tell):
+                tell(answer)
             case PaletteDiffers():
                 self._phase = "ready"
                 self.palette_differs.emit()

@@ -259,6 +259,11 @@ class Engine:
         parts = x.to(self.dtype).split(self.chunk)
         return np.concatenate([to_pixels(self.autoencoder.decode(part)) for part in parts])
 
+    @torch.inference_mode()
+    def picture_of(self, x0: np.ndarray) -> np.ndarray:
+        """uint8 `[H, W, 3]` of an x0 float16 `[C, h, w]`, as in a `Trajectory`."""
+        return self.decode(torch.from_numpy(x0.astype(np.float32))[None].to(self.device))[0]
+
 
 def student_path(weights: Path | None) -> Path | None:
     """Where the student of a checkpoint lies: `NAME-student.safetensors` beside it."""

@@ -279,3 +279,7 @@ class Engine(Protocol):
         that the last guided `Result` carried, or if its guidance was off.
         """
         ...
+
+    def picture_of(self, x0: np.ndarray) -> np.ndarray:
+        """uint8 `[H, W, 3]`, the picture of an x0 float16 `[C, h, w]`, as in a `Trajectory`."""
+        ...

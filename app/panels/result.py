@@ -64,11 +64,15 @@ class ResultPanel(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.caption, 1)
         row.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 10, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.view, 1)
-        layout.addLayout(row)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(4, 4, 10, 0)
+        self._column.setSpacing(2)
+        self._column.addWidget(self.view, 1)
+        self._column.addLayout(row)
+
+    def put_below(self, bar: QWidget) -> None:
+        """Put a bar between the picture and its caption."""
+        self._column.insertWidget(self._column.indexOf(self.view) + 1, bar)
 
     def sizeHint(self) -> QSize:
         return QSize(400, 400)

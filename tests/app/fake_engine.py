@@ -9,7 +9,7 @@ from threading import Semaphore
 import numpy as np
 
 from core.palette import Palette
-from core.request import Event, ModelInfo, Preview, Result, SampleRequest, Started
+from core.request import Event, ModelInfo, Preview, Result, SampleRequest, Started, Trajectory
 
 
 class FakeEngine:
@@ -18,7 +18,8 @@ class FakeEngine:
 
     hold() makes every step wait until let(n) allows n of them or go() all. fail_at: the step that
     raises `error`. pause: seconds that each step takes. What was asked of it is kept: requests,
-    scales (one per step), closed (how many samples were given up early).
+    scales (one per step), closed (how many samples were given up early), decoded (numbers of
+    steps). With `keep_trajectory` a result carries a state for each step.
     """
 
     def __init__(self, palette: Palette | None = None) -> None:
@@ -31,6 +32,7 @@ class FakeEngine:
         self.requests: list[SampleRequest] = []
         self.scales: list[float] = []
         self.closed = 0
+        self.decoded: list[int] = []
         self._held: Semaphore | None = None
 
     def hold(self) -> None:
@@ -67,7 +69,22 @@ class FakeEngine:
             raise
         for number, seed in enumerate(request.seeds):
             picture = _grey(request, 255 - number)
-            yield Result(picture, request.single(seed), 0.5, weights="fake")
+            states = _states(request.steps) if request.keep_trajectory else None
+            yield Result(picture, request.single(seed), 0.5, "fake", states)
+
+    def picture_of(self, x0: np.ndarray) -> np.ndarray:
+        """All of the first value of x0: that is the number of its step."""
+        if self._held is not None:
+            self._held.acquire(timeout=10)
+        self.decoded.append(int(x0.flat[0]))
+        return np.full((8, 8, 3), int(x0.flat[0]), np.uint8)
+
+
+def _states(steps: int) -> Trajectory:
+    """Every x0 is the number of its step, every state the negative of it; t falls by tens."""
+    numbers = np.arange(1, steps + 1, dtype=np.float16)[:, None, None, None]
+    times = tuple(10 * (steps - 1 - number) for number in range(steps))
+    return Trajectory(times, -numbers.repeat(4, 1), numbers.repeat(4, 1))
 
 
 def _grey(request: SampleRequest, value: int) -> np.ndarray:

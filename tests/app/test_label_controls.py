@@ -210,7 +210,7 @@ def test_controls_travel_in_the_project(window, scene, tmp_path):
     window.scene_file.save(tmp_path / "a.sdms")
     window.scene_file.new()
     assert not scene.controls.table
-    window.scene_file.open(tmp_path / "a.sdms")
+    window.filing.open_path(tmp_path / "a.sdms")
     assert scene.controls.table == {"sky": LabelControl(locked=True, seed=5)}
 
 

@@ -1,0 +1,108 @@
+"""Back through the steps of the last picture, and on from one of them. No widgets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from app.studio import Status, Studio
+from core.request import Engine, Result, SampleRequest, Start
+
+CACHED_BYTES = 64 * 2**20  # of decoded pictures: all 25 steps at 512 × 512, a few at 2048 × 2048
+STOCHASTIC = ("ddpm", "consistency")  # samplers that take noise at every step
+
+
+class Scrubbing(QObject):
+    """Shows what was predicted at a step of the last picture, decoded in the worker thread.
+
+    step: 1..`steps`; the last one is the picture itself. steps: 0 while there is nothing to go back
+    to. The newest position wins: at most one is being decoded, and the positions that were passed
+    meanwhile are not. turned: step or steps are others.
+    """
+
+    turned = Signal()
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self._studio = studio
+        self._result: Result | None = None  # whose steps these are
+        self._ticket = 0  # of the step that is being decoded
+        self._pictures: OrderedDict[int, np.ndarray] = OrderedDict()
+        self.step = self.steps = 0
+        studio.status_changed.connect(self._follow)
+
+    # -- wishes -----------------------------------------------------------------------------------
+
+    def seek(self, step: int) -> None:
+        """Show a step; out of reach is the nearest one."""
+        step = min(max(step, 1), self.steps)
+        if self.steps and step != self.step:
+            self.step = step
+            self._show()
+            self.turned.emit()
+
+    def fork(self) -> None:
+        """Walk on from the step that is shown, with the present layout, guidance and seed.
+
+        With the picture's own seed the step begins as it did. With another one, samplers that take
+        noise at every step go on with that seed's; to the others it gives all of the noise at this
+        step, over the picture that was predicted here: the composition stays as far as it was made.
+        """
+        if self.steps:
+            place, trajectory = self.step - 1, self._result.trajectory
+            self._studio.resample(lambda request: self._forked(request, place, trajectory))
+
+    def _forked(self, request: SampleRequest, place: int, trajectory) -> SampleRequest:
+        own = request.seed == self._result.request.seed
+        anew = not own and request.sampler not in STOCHASTIC
+        states = trajectory.x0 if anew else trajectory.states
+        start = Start(states[place], trajectory.timesteps[place], clean=anew)
+        size = self._result.image.shape[:2]
+        return replace(request, inpaint=None, start=start, size=size, draft_steps=0)
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        if self.step == self.steps:
+            self._studio.show_result(self._result)
+        elif self.step in self._pictures:
+            self._pictures.move_to_end(self.step)
+            caption = f"step {self.step} of {self.steps} · what was predicted there"
+            self._studio.show_picture(self._pictures[self.step], caption)
+        elif not self._studio.awaits(self._ticket):
+            self._decode(self.step)
+
+    def _decode(self, step: int) -> None:
+        result, x0 = self._result, self._result.trajectory.x0[step - 1]
+
+        def decoded(engine: Engine) -> tuple[Result, int, np.ndarray]:
+            return result, step, engine.picture_of(x0)
+
+        self._ticket = self._studio.ask(decoded, self._take)
+
+    def _take(self, answer: tuple[Result, int, np.ndarray]) -> None:
+        result, step, picture = answer
+        self._ticket = 0
+        if result is not self._result:
+            return
+        self._pictures[step] = picture
+        while len(self._pictures) > 1 and len(self._pictures) * picture.nbytes > CACHED_BYTES:
+            self._pictures.popitem(last=False)
+        if self.steps and self.step != self.steps:
+            self._show()
+
+    def _follow(self, status: Status) -> None:
+        """Another picture is shown, or is being made: its end is where the steps begin."""
+        free = status.state not in ("sampling", "loading", "no model")
+        result = self._studio.result if free else None
+        if result is self._result:
+            return
+        trajectory = result.trajectory if result is not None else None
+        self._result = result
+        self._pictures.clear()
+        self.steps = len(trajectory) if trajectory is not None else 0
+        self.step = self.steps
+        self.turned.emit()
