@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 from PySide6.QtGui import QImage, QUndoCommand
 
 from app import png
 from app.imaging import png_image
+from app.kept import Kept
 from app.record import Record
 from app.restoring import request_of
 from app.shelf import Shelf, put
@@ -55,6 +56,7 @@ class History(QAbstractListModel):
         self._records: list[Record] = []
         self._saved_revision = 0
         self._ids: WeakKeyDictionary[Result, str] = WeakKeyDictionary()
+        self._held: WeakSet[Kept] = WeakSet()
         self._thumbnails: OrderedDict[str, QImage] = OrderedDict()
 
     # -- what is there ----------------------------------------------------------------------------
@@ -106,6 +108,17 @@ class History(QAbstractListModel):
         self._ids[result] = record.id
         return result
 
+    def hold(self, result: Result) -> Kept:
+        """A way back to a picture of this history for who may want it later, such as the undo.
+
+        While that is there the picture's files are, whatever the list still has.
+        """
+        kept, record = Kept(result, self.result), self.record_of(result)
+        if record is not None:
+            kept.settle(record)
+        self._held.add(kept)
+        return kept
+
     # -- keeping ----------------------------------------------------------------------------------
 
     def keep(self, result: Result) -> None:
@@ -124,6 +137,9 @@ class History(QAbstractListModel):
     def _add(self, result: Result, found: tuple[Record, Palette]) -> None:
         record, palette = found
         self._ids[result] = record.id
+        for kept in self._held:
+            if kept.is_of(result):
+                kept.settle(record)
         self.palettes = {**self.palettes, record.palette: palette}
         self._insert(0, record)
         self._drop_over_limit()
@@ -156,10 +172,20 @@ class History(QAbstractListModel):
         return gone
 
     def _drop_over_limit(self) -> None:
+        held = {kept.record.id for kept in self._held if kept.record}
         for record in self.over(self._limit):
             self._take_out(record)
-            for name in record.own_files:
-                self.shelf.drop(name)
+            if record.id in held:
+                self._rescue(record)
+            else:
+                for name in record.own_files:
+                    self.shelf.drop(name)
+
+    def _rescue(self, record: Record) -> None:
+        """Bring the files of a picture to safety; a damaged one must be possible to let go."""
+        for name in record.files:
+            with suppress(InputError):
+                self.shelf.rescue(name)
 
     # -- changing ---------------------------------------------------------------------------------
 
@@ -178,9 +204,8 @@ class History(QAbstractListModel):
         Raises `OSError` if a picture of the project cannot be brought to safety there.
         """
         chosen = [record for record in self._records if record.id in set(ids)]
-        for name in (name for record in chosen for name in record.files):
-            with suppress(InputError):  # a damaged picture must be possible to delete
-                self.shelf.rescue(name)
+        for record in chosen:
+            self._rescue(record)
         return Removal(self, chosen)
 
     def take_out(self, records: Iterable[Record]) -> list[tuple[int, Record]]:

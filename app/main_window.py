@@ -221,7 +221,12 @@ class MainWindow(QMainWindow):
         view = [self.acts["fit"], self.acts["actual_size"]]
         self.options = OptionsBar(self.acts["preserve"], view)
         self.desk = VariationsDesk(
-            self.canvas, self.studio, self.undo_stack, self.result_panel, self.scene
+            self.canvas,
+            self.studio,
+            self.undo_stack,
+            self.keeping.history,
+            self.result_panel,
+            self.scene,
         )
         self.start = Start(self.canvas, self.scene, self.filing, self.studio)
         strip = ToolStrip(self._acts(actions.TOOLS), self._acts(actions.EDIT))

@@ -46,10 +46,15 @@ def decode_picture(data: bytes) -> np.ndarray:
 
 def encode_thumbnail(picture: np.ndarray) -> bytes:
     """A small copy of a picture, as PNG."""
+    return encode_picture(shrunk(picture, THUMBNAIL))
+
+
+def shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    """A copy of RGB uint8 `[H, W, 3]` whose longer side has `side` pixels, or fewer already."""
     height, width, _ = picture.shape
-    scale = min(1.0, THUMBNAIL / max(height, width))
+    scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return encode_picture(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def encode_labels(labels: np.ndarray, palette: Palette) -> bytes:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from app.history import History
+from app.kept import Kept
+from app.png import shrunk
 from app.settings import GenerateSettings
 from app.studio import Status, Studio, Varied
+from app.worker import failure
+from core.errors import InputError
 from core.request import MAX_SEED, Preview, Result
 
 MAX_PICTURES = 64  # on one grid
+SIDE = 384  # pixels of a finished picture on the grid: the whole one is on disk
 MAX_SCALE = 100.0  # what a request takes
 
 
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """One picture of the grid. image: uint8 `[H, W, 3]`, None until the first preview of it;
-    result: None until it is finished."""
+    """One picture of the grid. image: uint8 `[H, W, 3]` to draw there, None until the first preview
+    of it; result: None until it is finished."""
 
     seed: int
     scale: float
     image: np.ndarray | None = None
-    result: Result | None = None
+    result: Kept | None = None
     original: bool = False
 
 
@@ -41,11 +48,11 @@ class Variations(QObject):
     filled = Signal(int)
     left = Signal()
 
-    def __init__(self, studio: Studio, undo_stack: QUndoStack) -> None:
+    def __init__(self, studio: Studio, undo_stack: QUndoStack, history: History) -> None:
         super().__init__()
         self.pictures: list[Variation] = []
         self.open = False
-        self._studio, self._undo_stack = studio, undo_stack
+        self._studio, self._undo_stack, self._history = studio, undo_stack, history
         self._count = 0  # pictures of one scale
         studio.varying_begun.connect(self._begin)
         studio.varied.connect(self._take)
@@ -67,7 +74,7 @@ class Variations(QObject):
         """They are on their way: perhaps after a question."""
         original = self._studio.result
         self.open, self._count = True, count
-        self.pictures = [_original(original)] if original else []
+        self.pictures = [self._original(original)] if original else []
         seeds = [(seed + i) % (MAX_SEED + 1) for i in range(count)]
         self.pictures += [Variation(s, scale) for scale in scales for s in seeds]
         self.begun.emit()
@@ -80,17 +87,34 @@ class Variations(QObject):
         chosen = self.pictures[index]
         if chosen.result is None:
             return False
+        try:
+            result = chosen.result.result()
+        except (InputError, OSError) as error:
+            self._studio.failed.emit(failure(error))
+            return False
         self.leave()
         if not chosen.original:
-            self._undo_stack.push(Adopt(self._studio, chosen.result))
+            self._undo_stack.push(Adopt(self._studio, self._history, result))
         return True
+
+    def whole(self, index: int) -> np.ndarray | None:
+        """Picture `index` as large as there is one, uint8 `[H, W, 3]`."""
+        picture = self.pictures[index]
+        with suppress(InputError, OSError):  # then the small one must do
+            return picture.result.result().image if picture.result else picture.image
+        return picture.image
 
     def leave(self) -> None:
         """Give up what is still being sampled; nothing changes."""
         if self.open:
-            self.open = False
+            self.open = False  # before the studio tells of other things
             self._studio.cancel()
-            self.left.emit()
+            self._close()
+
+    def _close(self) -> None:
+        self.open = False
+        self.pictures = []
+        self.left.emit()
 
     # -- what the studio tells --------------------------------------------------------------------
 
@@ -104,7 +128,8 @@ class Variations(QObject):
                     self._fill(index, image=image)
             case Result() as result:
                 index = first + (result.request.seed - self.pictures[first].seed) % (MAX_SEED + 1)
-                self._fill(index, image=result.image, result=result)
+                kept = self._history.hold(result)
+                self._fill(index, image=shrunk(result.image, SIDE), result=kept)
 
     def _fill(self, index: int, **news: object) -> None:
         self.pictures[index] = replace(self.pictures[index], **news)
@@ -113,26 +138,41 @@ class Variations(QObject):
     def _follow(self, status: Status) -> None:
         """A picture of another wish ends the choice."""
         if self.open and status.steps and not self._studio.varying:
-            self.open = False
-            self.left.emit()
+            self._close()
+
+    def _original(self, result: Result) -> Variation:
+        seed, scale = result.request.seed, result.request.scales[-1]
+        image, kept = shrunk(result.image, SIDE), self._history.hold(result)
+        return Variation(seed, scale, image, kept, original=True)
 
 
 class Adopt(QUndoCommand):
-    """One of the variations becomes the picture, with its seed and guidance scale."""
+    """Another finished picture becomes the present one, with its seed and guidance scale.
 
-    def __init__(self, studio: Studio, result: Result) -> None:
-        super().__init__("variation")
+    Neither of the two stays in memory for it: the history has them.
+    """
+
+    def __init__(
+        self, studio: Studio, history: History, result: Result, text: str = "variation"
+    ) -> None:
+        super().__init__(text)
         self._studio = studio
-        self._before = studio.result, studio.settings
-        self._after = result
+        self._before = history.hold(studio.result) if studio.result else None
+        self._settings = studio.settings
+        self._after = history.hold(result)
 
     def undo(self) -> None:
-        result, settings = self._before
-        self._studio.adopt(result)
-        self._studio.change_settings(settings)
+        self._show(self._before)
+        self._studio.change_settings(self._settings)
 
     def redo(self) -> None:
-        self._studio.adopt(self._after)
+        self._show(self._after)
+
+    def _show(self, kept: Kept | None) -> None:
+        try:
+            self._studio.adopt(kept.result() if kept else None)
+        except (InputError, OSError) as error:
+            self._studio.failed.emit(failure(error))
 
 
 def first_seed(settings: GenerateSettings, at_scales: bool) -> int:
@@ -164,8 +204,3 @@ def read_scales(text: str, count: int) -> tuple[float, ...]:
             f"up to {MAX_PICTURES} fit on the grid."
         )
     return scales
-
-
-def _original(result: Result) -> Variation:
-    request = result.request
-    return Variation(request.seed, request.scales[-1], result.image, result, original=True)

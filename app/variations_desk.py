@@ -8,6 +8,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QDockWidget, QStackedWidget, QWidget
 
 from app.canvas import Canvas
+from app.history import History
 from app.panels.variations import VariationsPanel
 from app.scene import Scene
 from app.studio import Studio
@@ -21,11 +22,17 @@ class VariationsDesk(QObject):
     """
 
     def __init__(
-        self, canvas: Canvas, studio: Studio, undo_stack: QUndoStack, picture: QWidget, scene: Scene
+        self,
+        canvas: Canvas,
+        studio: Studio,
+        undo_stack: QUndoStack,
+        history: History,
+        picture: QWidget,
+        scene: Scene,
     ) -> None:
         super().__init__(canvas)
         self.panel = VariationsPanel()
-        self.variations = Variations(studio, undo_stack)
+        self.variations = Variations(studio, undo_stack, history)
         self.place = QStackedWidget()
         self.place.addWidget(picture)
         self.place.addWidget(self.panel)
@@ -76,8 +83,8 @@ class VariationsDesk(QObject):
 
     def _show(self, index: int) -> None:
         """Picture `index` on the canvas, once there is something of it."""
-        image = self.variations.pictures[index].image
-        if image is not None and self.variations.open:
+        image = self.variations.whole(index) if self.variations.open else None
+        if image is not None:
             self._canvas.show_picture(image)
             self._canvas.set_opacity(0.0)
 

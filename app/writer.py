@@ -40,9 +40,11 @@ class Writer(QObject):
         self._jobs.put((job, done))
 
     def flush(self) -> None:
-        """Return when everything handed in so far is written and told."""
+        """Return when everything handed in is written and told, and what that led to as well."""
         self._jobs.join()
-        self._tell()
+        while self._outcomes:
+            self._tell()
+            self._jobs.join()
 
     def stop(self) -> None:
         """Write what is left and end the thread."""

@@ -3,6 +3,7 @@
 import shutil
 import time
 from dataclasses import replace
+from threading import Event as Gate
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.application import build_window
-from app.project import read_copy, read_project, write_project
+from app.project import read_copy, read_project, write_copy, write_project
 from app.recent import RecentMenu
 from app.session import COPY, LOCK
 from core.labelmap import write_labels
@@ -265,6 +266,46 @@ def test_a_copy_every_minute(window):
     autosave._timer.timeout.emit()
     window.keeping.history.finish()
     assert path.stat().st_mtime_ns == written
+
+
+def test_many_pictures_are_one_copy(window, monkeypatch):
+    """While a copy is on its way no other waits behind it; the next one has all that came."""
+    gate, copies = Gate(), []
+
+    def slow(path, project):
+        gate.wait(WAIT / 1000)
+        copies.append(len(project.records))
+        write_copy(path, project)
+
+    monkeypatch.setattr("app.autosave.write_copy", slow)
+    hand.drag(window.canvas, (10, 10))
+    for _ in range(5):  # the document grows while the first copy waits for the disk
+        hand.drag(window.canvas, (10, 10), (40, 40))
+        window.keeping.autosave.review()
+    for seed in range(5):
+        window.keeping.history.keep(result_of(window, seed))
+    assert window.keeping.writer._jobs.unfinished_tasks == 6  # one copy, five pictures
+    gate.set()
+    window.keeping.history.finish()
+    assert copies[0] == 0 and copies[-1] == 5
+    assert len(read_copy(window.keeping.history.shelf.session.copy).records) == 5
+
+
+def test_a_copy_that_fails_is_told_and_tried_again(window, monkeypatch):
+    """A full disk is a sentence; the next minute writes the copy."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("app.autosave.write_copy", full)
+    hand.drag(window.canvas, (10, 10))
+    window.keeping.autosave.review()
+    window.keeping.history.finish()
+    assert "No space left" in window.error_bar.sentence.text()
+    monkeypatch.undo()
+    window.keeping.autosave._timer.timeout.emit()
+    window.keeping.history.finish()
+    assert window.keeping.history.shelf.session.copy.is_file()
 
 
 def test_a_save_needs_no_copy(window, tmp_path):

@@ -1,5 +1,9 @@
 """Variations: many pictures of one scene; one is taken, or none."""
 
+import gc
+from dataclasses import replace
+from weakref import ref
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -7,6 +11,7 @@ from PySide6.QtTest import QTest
 
 from app.settings import GenerateSettings
 from app.variations import first_seed, read_scales
+from core.request import Result
 from tests.app import hand
 
 WAIT = 5000  # ms
@@ -119,6 +124,88 @@ def test_taking_is_one_undo_step(drawn, qtbot):
     assert drawn.studio.result.request.seed == 7 and drawn.studio.settings.seed == 7
     drawn.acts["redo"].trigger()
     assert drawn.studio.result.request.seed == 8
+
+
+def noise(engine, monkeypatch):
+    """Let each result be a picture of its own; returns weak references to them all."""
+    sample, seen = engine.sample, []
+
+    def noisy(request, guidance_scale=None):
+        for event in sample(request, guidance_scale):
+            if isinstance(event, Result):
+                rng = np.random.default_rng(event.request.seed)
+                pixels = rng.integers(0, 256, (600, 500, 3)).astype(np.uint8)
+                event = replace(event, image=pixels)
+                seen.append(ref(event))
+            yield event
+
+    monkeypatch.setattr(engine, "sample", noisy)
+    return seen
+
+
+def pixels_of(seed):
+    return np.random.default_rng(seed).integers(0, 256, (600, 500, 3)).astype(np.uint8)
+
+
+def in_memory(window, seen):
+    window.keeping.history.finish()
+    QTest.qWait(1)
+    gc.collect()
+    return [result().request.seed for result in seen if result() is not None]
+
+
+def test_what_is_on_disk_is_not_in_memory(window, engine, qtbot, monkeypatch):
+    """Neither the grid nor the undo holds pictures: only the present one is there whole."""
+    seen = noise(engine, monkeypatch)
+    window.generate_panel.seed.setValue(7)
+    window.studio.generate()
+    until(qtbot, lambda: window.studio.result is not None)
+    vary(window, qtbot)
+    window.keeping.history.keep(window.studio.result)  # the writer's hand is on the last one
+    assert set(in_memory(window, seen)) <= {7}
+    pictures = window.desk.variations.pictures
+    assert max(picture.image.shape[0] for picture in pictures) == 384
+    assert np.array_equal(window.desk.variations.whole(3), pixels_of(10))
+    window.desk.variations.adopt(3)
+    window.undo_stack.undo()
+    assert np.array_equal(window.studio.result.image, pixels_of(7))
+    assert set(in_memory(window, seen)) <= {7}
+    window.undo_stack.redo()
+    assert np.array_equal(window.studio.result.image, pixels_of(10))
+    assert window.keeping.history.record_of(window.studio.result).recipe["seed"] == 10
+
+
+def test_the_undo_finds_what_the_history_let_go(window, engine, qtbot, monkeypatch, tmp_path):
+    """A picture of the project that is over the limit, and saved away, comes back by undo."""
+    noise(engine, monkeypatch)
+    window.studio.generate()
+    until(qtbot, lambda: window.keeping.history.rowCount() == 1)
+    seed = window.studio.result.request.seed
+    window.filing._save(tmp_path / "a.sdms")
+    window.filing.open_path(tmp_path / "a.sdms")  # it lies in the project, no more in the session
+    vary(window, qtbot)
+    window.desk.variations.adopt(2)
+    window.keeping.history.finish()
+    window.keeping.history.set_limit(1)
+    assert window.keeping.history.rowCount() == 1
+    window.filing._save(tmp_path / "a.sdms")
+    window.undo_stack.undo()
+    assert np.array_equal(window.studio.result.image, pixels_of(seed))
+
+
+def test_a_picture_whose_file_is_gone_is_a_sentence(window, engine, qtbot, monkeypatch):
+    """Undo and the grid go on without it."""
+    noise(engine, monkeypatch)
+    window.studio.generate()
+    until(qtbot, lambda: window.keeping.history.rowCount() == 1)
+    vary(window, qtbot)
+    window.keeping.history.finish()
+    for path in window.keeping.history.shelf.session.folder.glob("history/*.png"):
+        path.unlink()
+    assert window.desk.variations.whole(3).shape[0] == 384
+    assert not window.desk.variations.adopt(3)
+    assert "missing or damaged" in window.error_bar.sentence.text()
+    assert window.desk.variations.open and window.undo_stack.count() == 0
 
 
 def test_esc_changes_nothing(drawn, qtbot):
