@@ -31,8 +31,9 @@ from app.imaging import label_image, picture_image
 from app.label_view import LabelView
 from app.overlay import brush_path, draw_path, path_rect, sketch_path
 from app.pen import Pen
+from app.region_view import RegionView
 from app.scene import Scene
-from app.tools import BRUSHES, Pointer
+from app.tools import BRUSHES, Easel, Pointer
 from app.viewport import Viewport
 from core.labelmap import Point
 
@@ -65,6 +66,7 @@ class Canvas(QWidget):
         self.opacity = 1.0
         self.view = Viewport()
         self.label_view = LabelView()
+        self.region_view = RegionView()
         self.gestures = Gestures(self, undo_stack)
         self._picture: QImage | None = None
         self._fitted = True
@@ -86,10 +88,11 @@ class Canvas(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 200)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.scene.changed.connect(self._repaint_map)
+        self.scene.changed.connect(self.repaint_map)
         self.scene.replaced.connect(self._show_scene)
         self.pen.changed.connect(self._show_pen)
         self.label_view.changed.connect(self._show_labels)
+        self.region_view.changed.connect(self.update)
         self.gestures.painting.connect(self.painting)
         self.gestures.held.connect(self._show_cursor_shape)
 
@@ -97,6 +100,12 @@ class Canvas(QWidget):
     def busy(self) -> bool:
         """Whether a gesture is under way."""
         return self.gestures.busy
+
+    def work_on(self, easel: Easel | None) -> None:
+        """Let the tools paint on another easel than the canvas itself; None for itself again."""
+        self.gestures.drop()
+        self.pen.last_point = None
+        self.gestures.easel = easel or self
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -135,7 +144,8 @@ class Canvas(QWidget):
         self._labels = label_image(self.scene.labels, colors)
         self.update()
 
-    def _repaint_map(self, rect: QRect) -> None:
+    def repaint_map(self, rect: QRect) -> None:
+        """Draw a rectangle of the map again."""
         self.update(self._widget_rect(rect))
 
     def _show_pen(self) -> None:
@@ -226,6 +236,7 @@ class Canvas(QWidget):
         path = self._overlay()
         painter.translate(self.view.x, self.view.y)
         painter.scale(self.view.scale, self.view.scale)
+        self.region_view.draw(painter, self.scene.size)
         draw_path(painter, path)
         self._overlay_drawn = self._overlay_rect(path)
 

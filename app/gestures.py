@@ -16,6 +16,7 @@ NO_BUTTON = Qt.MouseButton.NoButton
 class Gestures(QObject):
     """Runs one tool at a time; the view can be moved at any time, also in the middle of a gesture.
 
+    easel: what the tools paint on; another one is taken between gestures only.
     painting: a gesture began (True) or ended (False). held: the view was taken in the hand (True),
     or let go.
     """
@@ -25,7 +26,7 @@ class Gestures(QObject):
 
     def __init__(self, easel: Easel, undo_stack: UndoStack) -> None:
         super().__init__()
-        self._easel = easel
+        self.easel = easel
         self._undo_stack = undo_stack
         self._gesture: Gesture | None = None
         self._tool = ""
@@ -55,7 +56,7 @@ class Gestures(QObject):
         if self.panning or self._button not in (NO_BUTTON, button):
             return  # one button at a time
         if tool == "pan":
-            self._pan, self._pan_button = pan(self._easel, pointer), button
+            self._pan, self._pan_button = pan(self.easel, pointer), button
             next(self._pan)
             self.held.emit(True)
         elif self.busy:
@@ -107,13 +108,13 @@ class Gestures(QObject):
             return
         before = self._end()
         if before is not None:
-            self._easel.scene.swap(before)
+            self.easel.scene.swap(before)
         self.painting.emit(False)
 
     def _start(self, tool: str, pointer: Pointer) -> None:
         self._tool, self._last = tool, pointer
-        self._easel.scene.begin()
-        self._gesture = TOOLS[tool](self._easel, pointer)
+        self.easel.scene.begin()
+        self._gesture = TOOLS[tool](self.easel, pointer)
         self.painting.emit(True)
         self._send(None)
 
@@ -131,14 +132,14 @@ class Gestures(QObject):
     def _finish(self) -> None:
         before = self._end()
         if before is not None:
-            self._undo_stack.push(Edit(self._easel.scene, before, self._tool))
+            self._undo_stack.push(Edit(self.easel.scene, before, self._tool))
         self.painting.emit(False)
 
     def _end(self) -> Patch | None:
         self._gesture.close()
         self._gesture = None
-        self._easel.sketch("line", [])
-        return self._easel.scene.end()
+        self.easel.sketch("line", [])
+        return self.easel.scene.end()
 
     def _let_go(self) -> None:
         self._pan.close()
