@@ -83,6 +83,17 @@ STEPS = (
     Wish("later_step", "Later step of the picture", ("Alt+Right",)),
     Wish("fork", "Fork here", ("Ctrl+Shift+F",)),
 )
+LOCAL = (
+    Wish("update", "Update", ("F5",)),
+    Wish("repaint", "Repaint the region", ("Shift+F5",)),
+    Wish("mark", "Mark a region", ("Q",), "mark"),
+    Wish("clear_marks", "Clear the marks", ("Ctrl+Shift+Q",)),
+    Wish("show_region", "Show the region", ("Shift+Q",)),
+    Wish("edit_controls", "Controls of local edits", ("Ctrl+L",)),
+    Wish("keep_edit", "Keep the proposal", ("Return", "Enter")),
+    Wish("next_edit", "Next proposal", ("Right",)),
+    Wish("previous_edit", "Previous proposal", ("Left",)),
+)
 HISTORY = (
     Wish("use_settings", "Use these settings", ("Ctrl+U",), "use"),
     Wish("star", "Star", ("Ctrl+D",), "star"),

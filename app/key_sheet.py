@@ -19,6 +19,7 @@ SECTIONS = (
         "Picture and view",
         actions.PICTURE + actions.STEPS + actions.HISTORY + actions.VIEW + actions.LABEL_VIEW,
     ),
+    ("Local edits", actions.LOCAL),
     ("File and edit", actions.FILE + actions.EDIT + actions.MAP),
 )
 

@@ -22,6 +22,7 @@ from app.actions import Wish, build_action
 from app.canvas import Canvas
 from app.commands import UndoStack
 from app.drop import DropArea
+from app.edit_desk import EditDesk
 from app.exchange import Exchange
 from app.filing import Filing
 from app.gallery import Gallery
@@ -127,7 +128,15 @@ class MainWindow(QMainWindow):
             "larger": lambda: self.pen.grow(1),
             "generate": self.studio.generate,
             "cancel": self._cancel,
-            "variations": lambda: self.desk.begin(),
+            "variations": self._vary,
+            "update": lambda: self.local.update(),
+            "repaint": lambda: self.local.repaint(),
+            "mark": lambda: self.local.mark(not self.local.marking),
+            "clear_marks": lambda: self.local.edits.clear_marks(),
+            "edit_controls": lambda: self.local.show_controls(),
+            "keep_edit": lambda: self.local.edits.keep(),
+            "next_edit": lambda: self.local.edits.next(),
+            "previous_edit": lambda: self.local.edits.previous(),
             "cancel_all": self._cancel,
             "earlier_step": lambda: self.scrubbing.seek(self.scrubbing.step - 1),
             "later_step": lambda: self.scrubbing.seek(self.scrubbing.step + 1),
@@ -165,8 +174,8 @@ class MainWindow(QMainWindow):
         for digit in DIGITS:
             slots[f"pinned_{digit}"] = partial(self._take_pinned, digit)
             slots[f"pin_{digit}"] = partial(lambda d: self.palettes.pin_in_hand(d), digit)
-        for wish in actions.LABEL_VIEW:
-            slots[wish.name] = lambda: None  # a switch: the palettes' desk hears it toggle
+        for name in (*(wish.name for wish in actions.LABEL_VIEW), "show_region"):
+            slots[name] = lambda: None  # a switch: the desk that it belongs to hears it toggle
         self.acts = {wish.name: self._build_action(wish, slots) for wish in all_wishes()}
         self.shortcuts = Shortcuts(all_wishes(), self.store)
         self.acts["save_picture"].setEnabled(False)
@@ -228,8 +237,17 @@ class MainWindow(QMainWindow):
             self.result_panel,
             self.scene,
         )
+        self.local = EditDesk(
+            self.canvas,
+            self.studio,
+            self.undo_stack,
+            self.exchange.reference,
+            self.store,
+            self.acts,
+        )
         self.start = Start(self.canvas, self.scene, self.filing, self.studio)
-        strip = ToolStrip(self._acts(actions.TOOLS), self._acts(actions.EDIT))
+        others = [self.acts["mark"], *self._acts(actions.EDIT)]
+        strip = ToolStrip(self._acts(actions.TOOLS), others)
         middle = QWidget()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 4, 0, 4)
@@ -245,6 +263,8 @@ class MainWindow(QMainWindow):
         # Tab belongs to the canvas alone: elsewhere it goes from control to control.
         self._give_key("toggle_layout", self.canvas)
         self._give_key("delete_pictures", self.history_panel.strip)
+        for name in ("keep_edit", "next_edit", "previous_edit"):
+            self._give_key(name, self.canvas)
 
     def _give_key(self, name: str, widget: QWidget) -> None:
         """Let the key of an action work while `widget` has the focus, and nowhere else."""
@@ -257,6 +277,7 @@ class MainWindow(QMainWindow):
             ("Palette", self.palette_panel),
             ("Picture", self.desk.place),
             ("Generate", self.generate_panel),
+            ("Local edit", self.local.panel),
             ("History", self.history_panel),
         )
         self.docks = [self._build_dock(title, panel) for title, panel in panels]
@@ -270,10 +291,12 @@ class MainWindow(QMainWindow):
 
     def _lay_out(self) -> None:
         """The docks as on a first start."""
-        palette, result, generate, history = self.docks
+        palette, result, generate, local, history = self.docks
         self.addDockWidget(LEFT, palette)
         self.addDockWidget(RIGHT, result)
         self.addDockWidget(RIGHT, generate)
+        self.tabifyDockWidget(generate, local)
+        generate.raise_()
         self.addDockWidget(RIGHT, self.photo_dock)
         self.photo_dock.hide()
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, history)
@@ -295,11 +318,8 @@ class MainWindow(QMainWindow):
         _fill_menu(edit, self._acts(actions.SETUP), breaks=(0,))
         bar.addMenu(self.palettes.menu)
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
-        _fill_menu(
-            bar.addMenu("&Picture"),
-            self._acts(actions.PICTURE + actions.STEPS + actions.HISTORY),
-            (4, 7),
-        )
+        wishes = actions.PICTURE + actions.LOCAL + actions.STEPS + actions.HISTORY
+        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 10, 13, 16))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
@@ -357,7 +377,10 @@ class MainWindow(QMainWindow):
         self.generate_panel.cancel_wanted.connect(self._cancel)
         self.scrubber.moved.connect(self.scrubbing.seek)
         self.scrubbing.turned.connect(self._show_step)
+        self.generate_panel.update_wanted.connect(self.acts["update"].trigger)
         self.desk.variations.left.connect(self._on_choice_left)
+        self.local.turned.connect(self._on_choice_left)
+        self.local.edits.failed.connect(self.show_failure)
         self.generate_panel.edited.connect(self.studio.change_settings)
         self.studio.settings_changed.connect(self.generate_panel.show_settings)
         self.studio.status_changed.connect(self._show_status)
@@ -448,7 +471,7 @@ class MainWindow(QMainWindow):
     def _show_status(self, status: Status) -> None:
         self.chip.show_status(status.state, status.text)
         self.generate_panel.show_progress(status.step, status.steps, _progress_text(status))
-        can_cancel = status.can_cancel or self.desk.variations.open
+        can_cancel = status.can_cancel or self.desk.variations.open or self.local.busy
         self.generate_panel.show_abilities(status.can_generate, can_cancel)
         self.acts["generate"].setEnabled(status.can_generate)
         self.acts["variations"].setEnabled(status.can_generate)
@@ -471,9 +494,14 @@ class MainWindow(QMainWindow):
             self.error_bar.hide()
 
     def _cancel(self) -> None:
-        """Stop what runs, and leave the variations with nothing changed."""
-        self.desk.variations.leave()
-        self.studio.cancel()
+        """Stop what runs, and leave a choice with nothing changed."""
+        if not self.local.cancel():
+            self.desk.variations.leave()
+            self.studio.cancel()
+
+    def _vary(self) -> None:
+        self.local.edits.drop()
+        self.desk.begin()
 
     def _on_choice_left(self) -> None:
         self._show_status(self.studio.status())
@@ -483,6 +511,7 @@ class MainWindow(QMainWindow):
         self.studio.set_painting(painting)
 
     def _choose_label(self, label: int) -> None:
+        self.local.stop_marking()
         self.pen.choose(label)
         if self.pen.tool not in PAINTERS:  # a label is taken to paint with it
             self.pen.use("brush")
@@ -543,6 +572,7 @@ def all_wishes() -> list[Wish]:
         actions.PALETTE,
         actions.PICTURE,
         actions.STEPS,
+        actions.LOCAL,
         actions.HISTORY,
         actions.VIEW,
         actions.LABEL_VIEW,

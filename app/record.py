@@ -69,6 +69,7 @@ class Record:
         return (
             f"seed {recipe.get('seed')} · {recipe.get('steps')} steps · {recipe.get('sampler')} · "
             f"guidance {_scale_text(recipe.get('guidance_scale'))} · {self.made}"
+            f"{' · local edit' if recipe.get('inpaint') else ''}"
         )
 
     def to_dict(self) -> dict[str, Any]:

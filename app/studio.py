@@ -61,6 +61,13 @@ class Varied:
     event: Event
 
 
+@dataclass(frozen=True, eq=False)
+class Proposed:
+    """A picture of `propose` is finished."""
+
+    result: Result
+
+
 @dataclass(frozen=True)
 class Status:
     """What is happening, for every widget that tells about it.
@@ -84,9 +91,10 @@ class Studio(QObject):
     status_changed(Status). settings_changed(GenerateSettings). picture_changed(picture, caption):
     uint8 `[H, W, 3]` or None: a preview while sampling, else the last result. varied(Varied): what
     comes of `vary`, in place of picture_changed. made(Result): a picture is finished, one of `vary`
-    too. failed(Failed). varying_begun(first seed, count, scales): `vary` is under way.
-    palette_differs: the model was trained on another palette than the scene's, and `reading` does
-    not know yet how it should read the scene; `read_as` tells, and goes on.
+    too. proposed(Result): what `propose` asked for. failed(Failed). varying_begun(first seed,
+    count, scales): `vary` is under way. palette_differs: the model was trained on another palette
+    than the scene's, and `reading` does not know yet how it should read the scene; `read_as` tells,
+    and goes on.
     """
 
     status_changed = Signal(object)
@@ -94,6 +102,7 @@ class Studio(QObject):
     picture_changed = Signal(object, str)
     varying_begun = Signal(int, int, object)
     varied = Signal(object)
+    proposed = Signal(object)
     made = Signal(object)
     failed = Signal(object)
     palette_differs = Signal()
@@ -111,7 +120,7 @@ class Studio(QObject):
         self._open_engine = open_engine
         self._engine: Engine | None = None  # touched by the worker thread only
         self._phase = "loading"  # or "no model", "ready", "sampling", "failed"
-        self.varying = False  # whether the present or last sample is one of `vary`
+        self.purpose = ""  # of the present or last sample: "picture", "variations" or "proposal"
         self._painting = False
         self._stale = False
         self._step, self._steps, self._began = 0, 0, 0.0
@@ -147,8 +156,7 @@ class Studio(QObject):
         except RequestError as error:
             self._refuse(error)
             return
-        self.varying = False
-        self._submit(lambda: self._session(request), request.steps)
+        self._submit(lambda: self._session(request), request.steps, "picture")
 
     def ask(self, question: Callable[[Engine], Any], tell: Callable[[Any], None]) -> int:
         """Put a short question to the engine, in the worker thread; `tell` gets the answer in this.
@@ -165,10 +173,6 @@ class Studio(QObject):
         """Whether the answer to that question is still to come."""
         return ticket != 0 and ticket == self._ticket
 
-    def show_picture(self, picture: np.ndarray, caption: str) -> None:
-        """Show a picture that is not the last result, until something else is shown."""
-        self.picture_changed.emit(picture, caption)
-
     def vary(self, first_seed: int, count: int, scales: tuple[float, ...]) -> None:
         """Sample the scene with `count` seeds at each guidance scale; `varied` tells of it.
 
@@ -184,16 +188,42 @@ class Studio(QObject):
         except RequestError as error:
             self._refuse(error)
             return
-        self.varying = True
         self.varying_begun.emit(first_seed, count, scales)
-        self._submit(lambda: self._varying_session(requests), base.steps * len(requests))
+        steps = base.steps * len(requests)
+        self._submit(lambda: self._varying_session(requests), steps, "variations")
 
     def read_as(self, conversion: Conversion) -> None:
         """Let the model read the scene so from now on, and do what was asked for."""
         self.reading.settle(conversion)
         self.vary(*self._wish) if self._wish else self.generate()
 
-    def _submit(self, job: Job, steps: int) -> None:
+    def propose(self, change: Callable[[SampleRequest], SampleRequest]) -> bool:
+        """Sample what `change` makes of the scene's request; `proposed` tells of its picture.
+
+        The picture is shown while it forms, and nothing becomes of it by itself. False if there is
+        nothing to sample with, or no way to.
+        """
+        if self._phase == "no model":
+            return False
+        try:
+            request = change(self._freeze())
+        except RequestError as error:
+            self._refuse(error)
+            return False
+        self._submit(lambda: self._proposing_session(request), request.steps, "proposal")
+        return True
+
+    def accept(self, result: Result) -> None:
+        """A proposed picture was kept: it is the last result, and `made` tells so."""
+        self.show_result(result)
+        self.made.emit(result)
+
+    def show_picture(self, picture: np.ndarray, caption: str) -> None:
+        """Show a picture that is not the last result, until something else is shown."""
+        self.picture_changed.emit(picture, caption)
+
+    def _submit(self, job: Job, steps: int, purpose: str) -> None:
+        self.purpose = purpose
         self._phase = "loading" if self.model is None else "sampling"
         self._step, self._steps, self._began = 0, steps, time.monotonic()
         self._ticket = self._worker.submit(job)
@@ -326,6 +356,12 @@ class Studio(QObject):
         """Ask the engine. Runs in the worker thread."""
         yield Answered(question(self._engine), tell)
 
+    def _proposing_session(self, request: SampleRequest) -> Iterator[Any]:
+        """As `_session`, but the picture is only proposed. Runs in the worker thread."""
+        with closing(self._session(request)) as events:
+            for event in events:
+                yield Proposed(event) if isinstance(event, Result) else event
+
     def _opening(self, open_engine: Callable[[], Engine]) -> Iterator[Any]:
         """Open another engine. Runs in the worker thread."""
         self._engine = open_engine()
@@ -381,6 +417,9 @@ class Studio(QObject):
                 self._on_varied(event)
             case Answered(answer=answer, tell=tell):
                 tell(answer)
+            case Proposed(result=result):
+                self._phase = "ready"
+                self.proposed.emit(result)
             case PaletteDiffers():
                 self._phase = "ready"
                 self.palette_differs.emit()
@@ -420,7 +459,7 @@ class Studio(QObject):
         if self.result is None:
             self.picture_changed.emit(*self._stand_in)
         else:
-            self.picture_changed.emit(self.result.image, _caption(self.result))
+            self.picture_changed.emit(self.result.image, caption_of(self.result))
 
     def _seconds_left(self) -> float | None:
         if not self._step:
@@ -436,8 +475,9 @@ def _is_foreign(request: SampleRequest, model: ModelInfo) -> bool:
     return not same_labels(request.layout.palette, model.palette)
 
 
-def _caption(result: Result) -> str:
+def caption_of(result: Result) -> str:
+    """A line about how a picture was made."""
     request, (height, width, _) = result.request, result.image.shape
     return f"{width} × {height} · seed {request.seed} · {request.steps} steps · " + (
-        f"{request.sampler} · {result.seconds:.1f} s"
+        f"{request.sampler} · {result.seconds:.1f} s{' · local edit' if request.inpaint else ''}"
     )

@@ -137,7 +137,7 @@ class Variations(QObject):
 
     def _follow(self, status: Status) -> None:
         """A picture of another wish ends the choice."""
-        if self.open and status.steps and not self._studio.varying:
+        if self.open and status.steps and self._studio.purpose != "variations":
             self._close()
 
     def _original(self, result: Result) -> Variation:

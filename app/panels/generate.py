@@ -36,9 +36,11 @@ SAMPLER_TITLES = {
 
 
 class GeneratePanel(QWidget):
-    """generate_wanted, cancel_wanted: a button. edited(GenerateSettings): a control was moved."""
+    """generate_wanted, update_wanted, cancel_wanted: a button. edited(GenerateSettings): a control
+    was moved."""
 
     generate_wanted = Signal()
+    update_wanted = Signal()
     cancel_wanted = Signal()
     edited = Signal(object)
 
@@ -125,14 +127,17 @@ class GeneratePanel(QWidget):
 
     def _build_buttons(self) -> QLayout:
         self.generate = QPushButton("Generate", objectName="primary")
+        self.update_button = QPushButton("Update", objectName="quiet")
         self.cancel = QPushButton("Cancel", objectName="quiet", enabled=False)
         set_tip(self.generate, "Make a picture of the scene ({generate})")
+        set_tip(self.update_button, "Make only what changed since the last picture ({update})")
         set_tip(self.cancel, "Stop, and show the last picture again ({cancel})")
-        for button in (self.generate, self.cancel):
+        for button in (self.generate, self.update_button, self.cancel):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.generate.clicked.connect(self.generate_wanted)
+        self.update_button.clicked.connect(self.update_wanted)
         self.cancel.clicked.connect(self.cancel_wanted)
-        return _row(self.generate, self.cancel, stretch=(2, 1))
+        return _row(self.generate, self.update_button, self.cancel, stretch=(2, 1, 1))
 
     def _build_progress(self) -> QLayout:
         self.progress = QProgressBar(textVisible=False)
@@ -169,8 +174,9 @@ class GeneratePanel(QWidget):
         self.progress_text.setText(text)
 
     def show_abilities(self, can_generate: bool, can_cancel: bool) -> None:
-        """Which of the two buttons can be pressed."""
+        """Which of the buttons can be pressed."""
         self.generate.setEnabled(can_generate)
+        self.update_button.setEnabled(can_generate)
         self.cancel.setEnabled(can_cancel)
 
     # -- reporting --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QToolBar
 
 
 class ToolStrip(QToolBar):
-    """One button per tool, then undo and redo."""
+    """One button per tool, then what they work on, undo and redo."""
 
     def __init__(self, tools: Iterable[QAction], others: Iterable[QAction]) -> None:
         super().__init__("Tools", objectName="tools")

@@ -9,12 +9,16 @@ from threading import Semaphore
 import numpy as np
 
 from core.palette import Palette
+from core.regions import composite
 from core.request import Event, ModelInfo, Preview, Result, SampleRequest, Started, Trajectory
+
+FIRST_GREY = 50  # of what is repainted, for a seed that ends in 00
 
 
 class FakeEngine:
     """Paints each preview in one grey: the number of its step. Results are white, and one grey
-    darker for each further seed of the request.
+    darker for each further seed of the request. What repaints a region is grey by its seed there,
+    blended with the picture as asked.
 
     hold() makes every step wait until let(n) allows n of them or go() all. fail_at: the step that
     raises `error`. pause: seconds that each step takes. What was asked of it is kept: requests,
@@ -69,6 +73,9 @@ class FakeEngine:
             raise
         for number, seed in enumerate(request.seeds):
             picture = _grey(request, 255 - number)
+            if request.inpaint is not None:
+                new = _grey(request, FIRST_GREY + seed % 100)
+                picture = composite(request.inpaint.picture, new, request.inpaint.blend)
             states = _states(request.steps) if request.keep_trajectory else None
             yield Result(picture, request.single(seed), 0.5, "fake", states)
 
@@ -88,4 +95,4 @@ def _states(steps: int) -> Trajectory:
 
 
 def _grey(request: SampleRequest, value: int) -> np.ndarray:
-    return np.full((*request.layout.size, 3), value, np.uint8)
+    return np.full((*(request.size or request.layout.size), 3), value, np.uint8)

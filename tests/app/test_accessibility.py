@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QScrollBar,
+    QTabBar,
     QToolBar,
     QToolButton,
 )
@@ -44,6 +45,8 @@ def is_part(widget):
         return True  # the view that they belong to follows the arrows
     if isinstance(widget.parent(), QDockWidget):
         return True  # close: the View menu does it too
+    if isinstance(widget.parent(), QTabBar):
+        return True  # scroll: the arrows do it too
     if widget.objectName().startswith("qt_"):
         return True
     while widget := widget.parent():

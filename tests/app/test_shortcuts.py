@@ -121,13 +121,13 @@ def test_keys_are_remembered(window, dialog, tmp_path):
 
 def test_buttons_and_key_sheet_follow(window, dialog):
     """The button's tooltip and F1 tell the present keys."""
-    record(dialog, "generate", Qt.Key.Key_F5)
-    assert window.generate_panel.generate.toolTip() == "Make a picture of the scene (F5)"
+    record(dialog, "generate", Qt.Key.Key_F9)
+    assert window.generate_panel.generate.toolTip() == "Make a picture of the scene (F9)"
     record(dialog, "smaller", Qt.Key.Key_F6)
     tip = window.options.size_slider.toolTip()
     assert tip == "Brush size (F6 and ], or Ctrl+wheel)"
     sheet = KeySheet(window, window.shortcuts.shown())
-    assert "F5" in {label.text() for label in sheet.findChildren(QLabel)}
+    assert "F9" in {label.text() for label in sheet.findChildren(QLabel)}
 
 
 def test_search_by_name_and_key(dialog):
