@@ -10,6 +10,7 @@ from app.canvas import Canvas
 from app.commands import UndoStack
 from app.edit_plan import Plan
 from app.edits import Edits
+from app.history import History
 from app.marks import MarkingEasel
 from app.panels.edit_bar import EditBar
 from app.panels.local_edit import LocalEditPanel
@@ -40,12 +41,13 @@ class EditDesk(QObject):
         canvas: Canvas,
         studio: Studio,
         undo_stack: UndoStack,
+        history: History,
         reference: Reference,
         store: Store,
         acts: dict[str, QAction],
     ) -> None:
         super().__init__(canvas)
-        self.edits = Edits(canvas.scene, studio, reference, undo_stack)
+        self.edits = Edits(canvas.scene, studio, reference, undo_stack, history)
         self.panel = LocalEditPanel()
         self.bar = EditBar(canvas)
         self.marking = False

@@ -10,11 +10,15 @@ from PySide6.QtGui import QUndoCommand
 
 from app.commands import Edit, UndoStack
 from app.edit_plan import EditSettings, Plan, Planner
+from app.history import History
+from app.kept import Kept
 from app.marks import MARKED, PLAIN, Marks
 from app.patch import Patch
 from app.reference import Reference
 from app.scene import Scene
 from app.studio import Status, Studio
+from app.worker import failure
+from core.errors import InputError
 from core.request import MAX_SEED, Failed, Result
 
 NOTHING_CHANGED = "Nothing has changed since the picture was made: paint labels, or mark a region."
@@ -37,7 +41,12 @@ class Edits(QObject):
     failed = Signal(object)
 
     def __init__(
-        self, scene: Scene, studio: Studio, reference: Reference, undo_stack: UndoStack
+        self,
+        scene: Scene,
+        studio: Studio,
+        reference: Reference,
+        undo_stack: UndoStack,
+        history: History,
     ) -> None:
         super().__init__()
         self.planner = Planner(scene, studio, reference)
@@ -45,7 +54,7 @@ class Edits(QObject):
         self.index = 0
         self.waiting = False
         self.plan: Plan | None = None  # of the proposals
-        self._studio, self._undo_stack = studio, undo_stack
+        self._studio, self._undo_stack, self._history = studio, undo_stack, history
         self._before: Result | None = None  # the last picture when the proposals began
         studio.proposed.connect(self._take)
         studio.failed.connect(self._on_failed)
@@ -140,7 +149,7 @@ class Edits(QObject):
             self.drop()
             return
         self._close()
-        self._undo_stack.push(KeepEdit(self, self._studio, chosen))
+        self._undo_stack.push(KeepEdit(self, self._studio, self._history, chosen))
         self.kept.emit()
 
     def drop(self) -> None:
@@ -213,39 +222,44 @@ class Edits(QObject):
 
 
 class KeepEdit(QUndoCommand):
-    """A proposal becomes the picture; the marks that asked for it go, and so does the photo."""
+    """A proposal becomes the picture; the marks that asked for it go, and so does the photo.
 
-    def __init__(self, edits: Edits, studio: Studio, result: Result) -> None:
+    Neither picture stays in memory for it: the history has them.
+    """
+
+    def __init__(self, edits: Edits, studio: Studio, history: History, chosen: Result) -> None:
         super().__init__("local edit")
         self._edits, self._studio = edits, studio
-        self._other, self._shown = studio.result, result
-        self._other_settings = replace(edits.settings, photo=False)
+        self._before = history.hold(studio.result) if studio.result else None
+        self._after = history.hold(chosen)
+        self._settings = edits.settings
         self._marks: Patch | None = None
-        self._new = True
+        self._new: Result | None = chosen  # until it is the picture for the first time
 
     def redo(self) -> None:
-        if self._new:
-            self._new = False
+        if self._new is not None:
             self._marks = _cleared(self._edits.marks)
-            self._studio.accept(self._shown)
-            self._swap_settings()
+            self._studio.accept(self._new)
+            self._new = None
         else:
-            self._swap()
+            self._swap_marks()
+            self._show(self._after)
+        self._edits.change_settings(replace(self._settings, photo=False))
 
     def undo(self) -> None:
-        self._swap()
+        self._swap_marks()
+        self._show(self._before)
+        self._edits.change_settings(self._settings)
 
-    def _swap(self) -> None:
-        self._other, self._shown = self._shown, self._other
+    def _swap_marks(self) -> None:
         if self._marks is not None:
             self._marks = self._edits.marks.swap(self._marks)
-        self._studio.show_result(self._shown)
-        self._swap_settings()
 
-    def _swap_settings(self) -> None:
-        present = self._edits.settings
-        self._edits.change_settings(self._other_settings)
-        self._other_settings = present
+    def _show(self, kept: Kept | None) -> None:
+        try:
+            self._studio.show_result(kept.result() if kept else None)
+        except (InputError, OSError) as error:
+            self._studio.failed.emit(failure(error))
 
 
 def _cleared(marks: Marks) -> Patch | None:

@@ -241,6 +241,7 @@ class MainWindow(QMainWindow):
             self.canvas,
             self.studio,
             self.undo_stack,
+            self.keeping.history,
             self.exchange.reference,
             self.store,
             self.acts,

@@ -522,3 +522,17 @@ def test_the_history_tells_an_edit(choosing, qtbot):
     until(qtbot, lambda: len(choosing.keeping.history.records) == 3)
     assert choosing.keeping.history.records[0].caption.endswith(" · local edit")
     assert choosing.result_panel.caption.text().endswith(" · local edit")
+
+
+def test_undo_holds_no_picture_in_memory(choosing, qtbot):
+    """Once the pictures are on disk, the step knows where: they come back bit by bit."""
+    old = choosing.studio.result.image.copy()
+    press(choosing, Qt.Key.Key_Return)
+    new = choosing.studio.result.image.copy()
+    until(qtbot, lambda: len(choosing.keeping.history.records) == 3)
+    step = choosing.undo_stack.command(choosing.undo_stack.count() - 1)
+    assert step._before._result is None and step._after._result is None
+    choosing.acts["undo"].trigger()
+    assert np.array_equal(choosing.studio.result.image, old)
+    choosing.acts["redo"].trigger()
+    assert np.array_equal(choosing.studio.result.image, new)
