@@ -220,6 +220,8 @@ class Engine:
         request, crop = plan.request, plan.crop
         shape = (self.unet.spec.in_channels, *crop.latent_canvas)
         canvas_noise = noise_of(request, shape, self.device)
+        for _ in range(plan.draws_before):
+            canvas_noise()
 
         def noise() -> Tensor:
             return crop.cells(canvas_noise())

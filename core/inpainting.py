@@ -51,6 +51,11 @@ class Original:
             return self.states[t]
         return self.schedule.q_sample(self.x0, t, self._eps(t))
 
+    def retold(self, t: int, own: Tensor) -> Tensor:
+        """x_t to sample on from, `[N, C, h, w]`. own: bool, where the noise of its states is the
+        one to walk with: there these are taken. Under other noise it becomes another picture."""
+        return torch.where(own, self.at(t), self.schedule.q_sample(self.x0, t, self.noise))
+
     def _eps(self, t: int) -> Tensor:
         if not self.states:
             return self.noise
@@ -58,27 +63,37 @@ class Original:
         return self.schedule.eps_from_x0(self.states[nearest], nearest, self.x0)
 
 
+class Later:
+    """`constrain(x, t)`: places of less strength join the walk late, as the original is by then.
+
+    begins: int `[h, w]`, the timestep at which each place joins; above all others, from the start.
+    own: as of `Original.retold`.
+    """
+
+    def __init__(self, original: Original, begins: Tensor, own: Tensor) -> None:
+        self.original, self.begins, self.own = original, begins, own
+
+    def __call__(self, x: Tensor, t: int) -> Tensor:
+        waiting = self.begins <= t
+        return torch.where(waiting, self.original.retold(t, self.own), x) if waiting.any() else x
+
+
 class Keep:
     """`constrain(x, t)`: what is not in the region is the original. region: bool `[h, w]`."""
 
-    def __init__(self, original: Original, region: Tensor) -> None:
-        self.original, self.region = original, region
+    def __init__(self, original: Original, region: Tensor, later: Later | None = None) -> None:
+        self.original, self.region, self.later = original, region, later
 
     def __call__(self, x: Tensor, t: int) -> Tensor:
+        x = x if self.later is None else self.later(x, t)
         return torch.where(self.region, x, self.original.at(t))
 
-    def begin(self, t: int, strength: float, own: Sequence[bool]) -> Tensor:
+    def begin(self, t: int, strength: float, own: Tensor) -> Tensor:
         """x `[N, C, h, w]` at t: the region in pure noise, or, below strength 1, as it was.
 
-        own: of each picture, whether its noise is that of the original's states: those are taken
-        then. Under other noise the original becomes another picture.
+        own: as of `Original.retold`.
         """
-        noise = self.original.noise
-        if strength == 1:
-            return self(noise, t)
-        noised = self.original.schedule.q_sample(self.original.x0, t, noise)
-        retraced = torch.tensor(own, device=noise.device).reshape(-1, 1, 1, 1)
-        return self(torch.where(retraced, self.original.at(t), noised), t)
+        return self(self.original.noise if strength == 1 else self.original.retold(t, own), t)
 
 
 def check_fit(

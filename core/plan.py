@@ -12,15 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.areas import middles
 from core.crop import Crop
 from core.inpainting import (
     Keep,
     Known,
+    Later,
     Original,
     Recorder,
     edited_path,
     invert,
     known_from,
+    last_steps,
     merged,
     steps_down,
 )
@@ -38,9 +41,9 @@ class Plan:
         self, request: SampleRequest, schedule: Schedule, crop: Crop, known: Known | None = None
     ) -> None:
         self.request, self.schedule, self.crop, self.known = request, schedule, crop, known
-        plain = path_of(schedule, request.steps, request.sampler)
-        self.path = edited_path(plain, request.inpaint, request.start)
-        self._up = plain if request.inpaint and request.inpaint.invert else []
+        self._plain = path_of(schedule, request.steps, request.sampler)
+        self.path = edited_path(self._plain, request.inpaint, request.start)
+        self._up = self._plain if request.inpaint and request.inpaint.invert else []
 
     def of(self, request: SampleRequest) -> Plan:
         """The same for a request that differs in how it is sampled, not in what is kept."""
@@ -82,6 +85,13 @@ class Plan:
                 states[t] = x
                 yield number
 
+    @property
+    def draws_before(self) -> int:
+        """How much noise a walk from the top would have drawn before this one begins: a fork with
+        nothing changed goes on in the same stream."""
+        start = self.request.start
+        return 0 if start is None else sum(t > start.t for t in self._plain)
+
     def begin(self, noise: Callable[[], Tensor]) -> tuple[Tensor, Constrain]:
         """x at the start of the path, and what the walk must keep. noise: of the crop."""
         start, inpaint = self.request.start, self.request.inpaint
@@ -91,16 +101,35 @@ class Plan:
             x = self.schedule.q_sample(given, t, x) if start.clean else given.expand_as(x)
         if inpaint is None:
             return x, lambda x, t: x
+        original, own = Original(self.schedule, self.known, x), self._own_noise(x.device)
+        later = None
+        if inpaint.strength_map is not None:
+            later = Later(original, self._beginnings(x.device), own)
         region = torch.from_numpy(self.crop.cells_touched(inpaint.region)).to(x.device)
-        keep = Keep(Original(self.schedule, self.known, x), region)
-        return keep.begin(t, inpaint.strength, self._own_noise()), keep
+        keep = Keep(original, region, later)
+        return keep.begin(t, inpaint.strength, own), keep
 
-    def _own_noise(self) -> list[bool]:
-        """For each picture, whether the known states have the noise that it would begin with."""
-        trajectory = self.request.inpaint.trajectory
+    def _beginnings(self, device: torch.device) -> Tensor:
+        """int `[h, w]`: the timestep at which each of the crop's latent pixels joins the walk."""
+        strengths = middles(self.request.inpaint.strength_map, self.crop.latent_canvas)
+        begins = np.full(strengths.shape, len(self.schedule))
+        for strength in np.unique(strengths[strengths < 1]):
+            begins[strengths == strength] = last_steps(self._plain, float(strength))[0]
+        return torch.from_numpy(self.crop.cells(begins)).to(device)
+
+    def _own_noise(self, device: torch.device) -> Tensor:
+        """bool `[N, 1, 1 or h, 1 or w]`: for each picture, whether the known states have the noise
+        that it would begin with; nowhere where labels have seeds of their own."""
+        request, trajectory = self.request, self.request.inpaint.trajectory
         if trajectory is None:
-            return [self.request.inpaint.invert] * self.request.count
-        return [trajectory.seed in (None, seed) for seed in self.request.seeds]
+            own = [request.inpaint.invert] * request.count
+        else:
+            own = [trajectory.seed in (None, seed) for seed in request.seeds]
+        own = torch.tensor(own, device=device).reshape(-1, 1, 1, 1)
+        if request.seed_map is None:
+            return own
+        plain = middles(request.seed_map, self.crop.latent_canvas) < 0
+        return own & torch.from_numpy(self.crop.cells(plain)).to(device)
 
     def outcome(self, made: np.ndarray) -> tuple[np.ndarray, ...]:
         """Whole pictures, of what was made of the crop, uint8 `[N, h, w, 3]`."""

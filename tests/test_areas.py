@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from core import regions
 from core.areas import AreaNoise, middles, noise_of, scale_map
 from core.denoiser import Denoiser
 from core.engine import Engine
-from core.request import Layout, RequestError, Result, SampleRequest
+from core.inpainting import Known, Later, Original
+from core.request import Inpaint, Layout, RequestError, Result, SampleRequest
 from core.sampling import SeedNoise
 from core.schedule import ScheduleSpec
 
@@ -22,9 +24,9 @@ def engine(request, make_checkpoint):
 
 @pytest.fixture
 def layout(palette):
-    """Sky over ground, 64x64."""
-    labels = np.zeros((64, 64), np.uint8)
-    labels[:32] = 1
+    """Sky over ground, 32x32."""
+    labels = np.zeros((32, 32), np.uint8)
+    labels[:16] = 1
     return Layout(labels, palette)
 
 
@@ -35,8 +37,8 @@ def picture(engine, layout, **fields):
 
 
 def upper(value, rest, kind):
-    made = np.full((64, 64), rest, kind)
-    made[:32] = value
+    made = np.full((32, 32), rest, kind)
+    made[:16] = value
     return made
 
 
@@ -87,10 +89,10 @@ def test_a_student_takes_the_mean(make_unet):
 
 def test_a_map_is_averaged_into_the_cells_of_latents(layout):
     """8 x 8 pixels become one value; a feathered border stays soft."""
-    ramp = np.tile(np.arange(64, dtype=np.float32), (64, 1))
-    found = scale_map(SampleRequest(layout, guidance_map=ramp), (8, 8))
-    assert found.shape == (1, 1, 8, 8)
-    assert found[0, 0, 3].tolist() == [i * 8 + 3.5 for i in range(8)]
+    ramp = np.tile(np.arange(32, dtype=np.float32), (32, 1))
+    found = scale_map(SampleRequest(layout, guidance_map=ramp), (4, 4))
+    assert found.shape == (1, 1, 4, 4)
+    assert found[0, 0, 3].tolist() == [i * 8 + 3.5 for i in range(4)]
     assert scale_map(SampleRequest(layout), (8, 8)) is None
 
 
@@ -137,7 +139,7 @@ def test_maps_are_frozen_copies(layout):
 @pytest.mark.parametrize(
     "fields, says",
     [
-        (dict(guidance_map=np.ones((2, 2), np.float32)), r"\[64, 64\].*\[2, 2\]"),
+        (dict(guidance_map=np.ones((2, 2), np.float32)), r"\[32, 32\].*\[2, 2\]"),
         (dict(guidance_map=upper(1, 1, np.float64)), "float32"),
         (dict(guidance_map=upper(-1, 1, np.float32)), "from -1"),
         (dict(guidance_map=upper(np.nan, 1, np.float32)), "nan"),
@@ -157,3 +159,95 @@ def test_the_recipe_tells_what_the_maps_were_made_from(layout):
     told = SampleRequest(layout, label_controls=controls).recipe()
     assert told["label_controls"] == controls
     assert "label_controls" not in SampleRequest(layout).recipe()
+
+
+# -- locks and strengths --------------------------------------------------------------------------
+
+
+def edited(engine, layout, old, **fields):
+    """Seed 9 over the picture of seed 4."""
+    inpaint = Inpaint(old.image, **{"blend": np.ones((32, 32), np.float32), **fields})
+    return picture(engine, layout, steps=6, sampler="ddim", seed=9, inpaint=inpaint)
+
+
+@pytest.fixture
+def old(engine, layout):
+    """The picture of seed 4, with its states."""
+    request = SampleRequest(
+        layout, steps=6, sampler="ddim", guidance_scale=2.0, seed=4, keep_trajectory=True
+    )
+    return next(e for e in engine.sample(request) if isinstance(e, Result))
+
+
+def test_a_locked_half_stays_to_the_bit(engine, layout, old):
+    """Where the blend is 0, not a pixel changes; the other half does."""
+    free = upper(False, True, bool)
+    new = edited(engine, layout, old, region=free, blend=free.astype(np.float32))
+    assert np.array_equal(new[:16], old.image[:16])
+    assert np.abs(new[16:].astype(int) - old.image[16:]).mean() > 5
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["states", "picture alone"])
+def test_a_map_of_one_strength_is_that_strength(engine, layout, old, known):
+    """Half of the old picture everywhere: the same as the plain strength, to rounding."""
+    fields = dict(region=np.ones((32, 32), bool), trajectory=old.trajectory if known else None)
+    plain = edited(engine, layout, old, **fields, strength=0.5)
+    mapped = edited(engine, layout, old, **fields, strength_map=upper(0.5, 0.5, np.float32))
+    assert np.abs(plain.astype(int) - mapped).mean() < 0.5
+
+
+def test_less_strength_keeps_more(engine, layout, old):
+    """The upper half at 0.2 stays closer to the old picture than at 0.7, and the lower at 1."""
+
+    def distances(strength):
+        strengths = upper(strength, 1, np.float32)
+        new = edited(
+            engine,
+            layout,
+            old,
+            region=np.ones((32, 32), bool),
+            trajectory=old.trajectory,
+            strength_map=strengths,
+        )
+        apart = np.abs(new.astype(int) - old.image)
+        return apart[:12].mean(), apart[20:].mean()
+
+    (little, rest), (more, _) = distances(0.2), distances(0.7)
+    assert little < more and little < 0.7 * rest
+
+
+def test_places_join_the_walk_at_their_timestep():
+    """Above it they are the original, noised; from there on they are left alone."""
+    schedule = ScheduleSpec().build()
+    x0, noise = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    original = Original(schedule, Known(x0), noise)
+    begins = torch.tensor([[1000, 500], [300, 300]])
+    later = Later(original, begins, torch.tensor(False))
+    x = torch.full((1, 1, 2, 2), 7.0)
+    assert (later(x, 900) == 7).flatten().tolist() == [True, False, False, False]
+    assert (later(x, 400) == 7).flatten().tolist() == [True, True, False, False]
+    assert float(later(x, 400)[0, 0, 1, 1]) == pytest.approx((1 - schedule.abar(400)) ** 0.5)
+    assert later(x, 299) is x
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5, np.nan])
+def test_a_strength_that_makes_no_sense_is_refused(value):
+    """The map has strengths above 0 and up to 1."""
+    masks = dict(region=np.ones((32, 32), bool), blend=np.ones((32, 32), np.float32))
+    with pytest.raises(RequestError, match="strength map"):
+        Inpaint(np.zeros((32, 32, 3), np.uint8), **masks, strength_map=upper(value, 1, np.float32))
+
+
+def test_a_new_seed_for_a_label_changes_its_area_alone(engine, layout, old):
+    """The window's request for it: far from the area not a pixel changes; within, the noise of
+    the new seed makes something else."""
+    area = np.zeros((32, 32), bool)
+    area[:8, :8] = True
+    radius = regions.grow_radius(area)
+    region = regions.grow(area, radius)
+    blend = np.where(region, regions.feather(area, radius), 0).astype(np.float32)
+    seeds = np.where(area, 77, -1).astype(np.int32)
+    inpaint = Inpaint(old.image, region, blend, trajectory=old.trajectory)
+    new = picture(engine, layout, inpaint=inpaint, seed_map=seeds)
+    assert np.array_equal(new[~region], old.image[~region])
+    assert np.abs(new[area].astype(int) - old.image[area]).mean() > 5
