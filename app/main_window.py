@@ -218,10 +218,9 @@ class MainWindow(QMainWindow):
             self, self.scene, self.pen, self.undo_stack, self.studio, self.palette_panel.rows
         )
         self.exchange.openers[".toml"] = self.palettes.converting.take
-        self.result_panel = ResultPanel(self.acts["save_picture"])
         self.scrubbing = Scrubbing(self.studio)
         self.scrubber = ScrubberBar(self.acts["fork"])
-        self.result_panel.put_below(self.scrubber)
+        self.result_panel = ResultPanel(self.acts["save_picture"], self.scrubber)
         self.generate_panel = GeneratePanel(self.studio.settings)
         self.history_panel = HistoryPanel(
             self.gallery.filter, self._acts(actions.HISTORY[:4]), self.acts["history_limit"]

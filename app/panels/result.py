@@ -51,9 +51,12 @@ class PictureView(QWidget):
 
 
 class ResultPanel(QWidget):
-    """The picture above a line with its caption and a button that saves it."""
+    """The picture above a line with its caption and a button that saves it.
 
-    def __init__(self, save: QAction) -> None:
+    below: what stands between the two.
+    """
+
+    def __init__(self, save: QAction, below: QWidget) -> None:
         super().__init__()
         self.view = PictureView()
         self.caption = QLabel(objectName="faint")
@@ -64,15 +67,12 @@ class ResultPanel(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.caption, 1)
         row.addWidget(button)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(4, 4, 10, 0)
-        self._column.setSpacing(2)
-        self._column.addWidget(self.view, 1)
-        self._column.addLayout(row)
-
-    def put_below(self, bar: QWidget) -> None:
-        """Put a bar between the picture and its caption."""
-        self._column.insertWidget(self._column.indexOf(self.view) + 1, bar)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 10, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.view, 1)
+        layout.addWidget(below)
+        layout.addLayout(row)
 
     def sizeHint(self) -> QSize:
         return QSize(400, 400)
