@@ -97,7 +97,9 @@ class Exchange(QObject):
             self._offer_photo(path)
             return
         dialog = ImportDialog(path.name, guesses, self._window)
-        if dialog.exec():
+        taken = dialog.exec()
+        dialog.deleteLater()  # later than the end of this: it holds the whole image
+        if taken:
             guess, size = dialog.guess, dialog.size_chosen
             labels = self._reader.read(path, lambda: guess.labels_at(size))
             self._replace(labels, guess.palette, path)
@@ -212,6 +214,7 @@ class Exchange(QObject):
         dialog = ExportDialog(source, folder, self._ticked, self._window)
         dialog.exported.connect(self._tell_exported)
         dialog.exec()
+        dialog.deleteLater()
         self._store.keep_folder("exports", Path(dialog.folder.text()))
         self._ticked = {product.key for product in dialog.chosen} or self._ticked
 

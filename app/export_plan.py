@@ -115,7 +115,7 @@ def _datasets(source: Source) -> Iterable[Product]:
     """The encodings of datasets; a map of another palette is converted by the labels' names."""
     counts = label_counts(source.labels)
     for encoding in ENCODINGS.values():
-        if not encoding.palette:
+        if not encoding.palette or not encoding.write:
             continue
         if encoding.palette == source.palette.name:
             write_it, note, possible = _encoding_writer(encoding), "", True

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QPushButton,
     QSizePolicy,
     QSpinBox,
     QTableWidget,
@@ -24,10 +25,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.imaging import picture_image
+from app.palettes.conversion_dialog import ConversionDialog
 from app.swatch import swatch_icon
+from core.conversion import Conversion
+from core.placing import Rest
 from core.recognition import Guess
 
 MIN_SIDE, MAX_SIDE = 16, 4096  # pixels of a scene
+REST = "What the file has and the palette does not know. Whatever gets a place here is imported so."
 PREVIEW = 512  # pixels, the longer side: more would not show
 
 
@@ -96,16 +101,23 @@ class ImportDialog(QDialog):
         self.readings.setMinimumContentsLength(28)
         self.why = QLabel(wordWrap=True)
         self.unplaced = QLabel(wordWrap=True, objectName="heading")
+        self.place_rest = QPushButton("&Place the rest…")
+        self.place_rest.setToolTip("Say which labels the pixels without one should have (Alt+P)")
+        self.place_rest.setAutoDefault(False)
+        self.place_rest.clicked.connect(self._ask_rest)
         self.table = self._build_table()
         form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Read as", self.readings)
         side = QVBoxLayout()
         side.setSpacing(10)
         side.addLayout(form)
         side.addWidget(self.why)
         side.addWidget(self.table, 1)
-        side.addWidget(self.unplaced)
+        rest = QHBoxLayout()
+        rest.addWidget(self.unplaced, 1)
+        rest.addWidget(self.place_rest)
+        side.addLayout(rest)
         side.addLayout(self._build_size())
         columns = QHBoxLayout()
         columns.setSpacing(16)
@@ -128,6 +140,8 @@ class ImportDialog(QDialog):
         table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         header = table.horizontalHeader()
+        table.horizontalHeaderItem(0).setTextAlignment(Qt.AlignmentFlag.AlignLeft)
+        table.horizontalHeaderItem(1).setTextAlignment(Qt.AlignmentFlag.AlignRight)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         return table
@@ -181,6 +195,7 @@ class ImportDialog(QDialog):
             if guess.unplaced
             else "Every pixel has a label."
         )
+        self.place_rest.setVisible(guess.unplaced > 0)
 
     def _add_row(self, guess: Guess, label: int, share: float) -> None:
         row = self.table.rowCount()
@@ -191,6 +206,19 @@ class ImportDialog(QDialog):
         number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.table.setItem(row, 0, name)
         self.table.setItem(row, 1, number)
+
+    def _ask_rest(self) -> None:
+        """A table of what was not placed, with places by name where there are any."""
+        guess = self.guess
+        rest = Rest.of(guess)
+        conversion = Conversion.between(rest.palette, guess.palette)
+        dialog = ConversionDialog(self, conversion, rest.counts, REST, "Place")
+        dialog.confirmed.connect(lambda found: self._take_rest(rest.placed(guess, found)))
+        dialog.open()
+
+    def _take_rest(self, guess: Guess) -> None:
+        self._guesses[self.readings.currentIndex()] = guess
+        self._show_guess()
 
     # -- size -------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core import ade_full
 from core.errors import InputError
 from core.files import atomic_path, writing
 from core.labelmap import encode_labels, match_colors, to_color
@@ -47,6 +48,7 @@ class Codes:
     values: np.ndarray | None  # int16 [n]: the value of each, -1 for transparent; None in colour
     colored: bool  # whether its colours may mean something
     blurred: bool  # from a JPEG: no value is exact
+    called: tuple[str, ...] = ()  # [n]: what a file beside the image calls each; empty without one
 
     @classmethod
     def of(cls, image: Image.Image) -> Codes:
@@ -190,6 +192,15 @@ def _read_red(codes: Codes, palette: Palette) -> np.ndarray:
     return np.where(codes.clear, -1, palette.raw_to_id[codes.rgb[:, 0]])
 
 
+def _read_ade_full(codes: Codes, palette: Palette) -> np.ndarray:
+    """By the names of its classes, which only a file beside the image knows."""
+    names = codes.called or [""] * len(codes.used)
+    places = [ade_full.place(name, palette) for name in names]
+    ids = np.array([-1 if place is None else place for place in places], np.int16)
+    ids[ade_full.class_numbers(codes.rgb) == 0] = palette.erase_id
+    return np.where(codes.clear, -1, ids)
+
+
 ENCODINGS = {
     encoding.name: encoding
     for encoding in (
@@ -201,6 +212,15 @@ ENCODINGS = {
             _write_raw,
             "ade20k",
             named=r"^ade_(train|val)",
+        ),
+        Encoding(
+            "ade20k_full",
+            "ADE20K, full release (R ÷ 10 × 256 + G)",
+            _read_ade_full,
+            None,
+            "ade20k",
+            by_value=False,
+            named=r"^ade_(train|val)_\d+_(seg|parts_\d+)\.",
         ),
         Encoding(
             "coco_stuff",

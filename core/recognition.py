@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core import ade_full
 from core.encodings import ENCODINGS, NEAR, TRAIN_IDS, Codes, Encoding, exact_ids, nearest_colors
 from core.labelmap import MAX_FLAT_COLORS, TAG, nearest_resize, open_image
 from core.palette import Palette, bundled_palettes
@@ -24,6 +25,10 @@ NAMED = "The name of the file says so, too."
 MARKED = "255 stands for unlabeled there."
 NEVER = "Some of its labels never occur in the dataset, which speaks against it."
 DEMO = "All its colours are those of the demo."
+NAMELESS = (
+    "It has {} class numbers of the full release; which classes these are says only its .json or "
+    "_atr.txt. Put that beside it and import again, or place the rest by hand."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +85,20 @@ def recognise(image: Image.Image, palette: Palette, name: str = "") -> list[Gues
     image: as `open_image` gives it. palette: of the present scene; the bundled ones are tried too.
     name: of the file, which may tell. An empty list means that it is a photo, or means nothing.
     """
+    return _recognise(Codes.of(image), image.info.get(TAG), palette, name)
+
+
+def recognise_file(path: str | Path, palette: Palette) -> list[Guess]:
+    """`recognise` for a file, with what a file beside it tells. Raises `LabelMapError` if it cannot
+    be opened as an image."""
+    path = Path(path)
+    image = open_image(path, exact=False)
     codes = Codes.of(image)
+    codes = replace(codes, called=ade_full.names_beside(path, codes.rgb))
+    return _recognise(codes, image.info.get(TAG), palette, path.name)
+
+
+def _recognise(codes: Codes, tag: str | None, palette: Palette, name: str) -> list[Guess]:
     palettes = _palettes(palette)
     if codes.colored and codes.values is None and _is_photo(codes, palettes):
         return []
@@ -88,16 +106,10 @@ def recognise(image: Image.Image, palette: Palette, name: str = "") -> list[Gues
         guess
         for encoding in ENCODINGS.values()
         for candidate in palettes
-        if _applies(encoding, candidate, codes, image.info.get(TAG))
-        and (guess := _guess(encoding, candidate, codes, name)).unplaced < 0.95
+        if _applies(encoding, candidate, codes, tag, name)
+        and ((guess := _guess(encoding, candidate, codes, name)).unplaced < 0.95 or _certain(guess))
     ]
     return _with_rivals(sorted(guesses, key=lambda guess: _rank(guess, palette)))
-
-
-def recognise_file(path: str | Path, palette: Palette) -> list[Guess]:
-    """`recognise` for a file. Raises `LabelMapError` if it cannot be opened as an image."""
-    path = Path(path)
-    return recognise(open_image(path, exact=False), palette, path.name)
 
 
 def _palettes(first: Palette) -> list[Palette]:
@@ -109,11 +121,16 @@ def _bundled() -> tuple[Palette, ...]:
     return tuple(Palette.load(name) for name in bundled_palettes())
 
 
-def _applies(encoding: Encoding, palette: Palette, codes: Codes, tag: str | None) -> bool:
+def _applies(
+    encoding: Encoding, palette: Palette, codes: Codes, tag: str | None, name: str
+) -> bool:
     if encoding.name == "own":
         return tag == palette.name and codes.values is not None and not codes.blurred
     if encoding.palette not in ("", palette.name):
         return False
+    if encoding.name == "ade20k_full":  # random colours fit now and then: something has to say so
+        told = codes.called or re.search(encoding.named, name.casefold())
+        return bool(told) and codes.colored and ade_full.fits(codes.rgb) and not codes.blurred
     if encoding.by_value:
         return codes.values is not None and not codes.blurred
     if encoding.name == "nearest":
@@ -125,8 +142,9 @@ def _guess(encoding: Encoding, palette: Palette, codes: Codes, name: str) -> Gue
     ids = encoding.read(codes, palette)
     unplaced = _share(codes, ids < 0)
     hidden = {c.id for c in palette.classes if c.hidden} & set(ids.tolist())
+    is_named = encoding.named and encoding.name != "ade20k_full"  # that one is certain already
     hints = (
-        (3, encoding.named and re.search(encoding.named, name.casefold()), NAMED),
+        (3, is_named and re.search(encoding.named, name.casefold()), NAMED),
         (1, _is_marked(encoding, codes), MARKED),
         (-2, encoding.strict and hidden, NEVER),
         (5, encoding.name == "gaugan" and not _share(codes, exact_ids(codes, palette) < 0), DEMO),
@@ -151,6 +169,8 @@ def _is_marked(encoding: Encoding, codes: Codes) -> bool:
 def _reason(encoding: Encoding, palette: Palette, codes: Codes, unplaced: float) -> str:
     if encoding.name == "own":
         return f"The file says itself that SDM Studio painted it in the palette {palette.name!r}."
+    if encoding.name == "ade20k_full":
+        return _names_sentence(codes, palette)
     title = palette.title or palette.name
     if encoding.name == "nearest":
         _, distance = nearest_colors(codes.rgb, palette)
@@ -167,6 +187,21 @@ def _reason(encoding: Encoding, palette: Palette, codes: Codes, unplaced: float)
     return _share_sentence(unplaced, "colours", f"colours of {title}")
 
 
+def _names_sentence(codes: Codes, palette: Palette) -> str:
+    """Which of its classes the palette has, and which not."""
+    numbers = ade_full.class_numbers(codes.rgb).tolist()
+    if not codes.called:
+        return NAMELESS.format(len({*numbers} - {0}))
+    names = dict(zip(numbers, codes.called, strict=True))
+    places = {name: ade_full.place(name, palette) for name in names.values() if name}
+    known = [name for name, place in places.items() if place is not None]
+    title = palette.title or palette.name
+    return (
+        f"The file beside it names {len(places)} of its classes; "
+        f"{len(known)} of them are labels of {title}."
+    )
+
+
 def _share_sentence(unplaced: float, what: str, known: str) -> str:
     if not unplaced:
         return f"All its {what} are {known}."
@@ -175,15 +210,19 @@ def _share_sentence(unplaced: float, what: str, known: str) -> str:
 
 def _rank(guess: Guess, palette: Palette) -> tuple:
     """Most pixels placed, then most evidence, then the fewest labels: the tightest fit."""
-    certain = guess.encoding.name == "own"
     mine = guess.palette.name == palette.name
     looseness = len(TRAIN_IDS) if guess.encoding.name == "cityscapes_train" else len(guess.palette)
-    return not certain, round(guess.unplaced, 3), -guess.evidence - 2 * mine, looseness
+    return not _certain(guess), round(guess.unplaced, 3), -guess.evidence - 2 * mine, looseness
+
+
+def _certain(guess: Guess) -> bool:
+    """Whether the file, or the one beside it, says itself what it is."""
+    return guess.encoding.name in ("own", "ade20k_full")
 
 
 def _with_rivals(guesses: list[Guess]) -> list[Guess]:
     """The same, the first with a word on those that fit as well."""
-    if not guesses or guesses[0].encoding.name == "own":
+    if not guesses or _certain(guesses[0]):
         return guesses
     first = guesses[0]
     rivals = [

@@ -1,12 +1,14 @@
 """Encodings of label images: round trips, what is recognised and why, and what is left unplaced."""
 
 import io
+import json
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from core.conversion import Conversion
 from core.encodings import (
     ENCODINGS,
     TRAIN_IDS,
@@ -20,6 +22,7 @@ from core.encodings import (
 from core.errors import OutputError
 from core.labelmap import write_labels
 from core.palette import Palette
+from core.placing import BY_YOU, Rest
 from core.recognition import recognise, recognise_file
 
 LANDSCAPE, ADE, COCO = (Palette.load(name) for name in ("landscape", "ade20k", "coco_stuff"))
@@ -216,3 +219,117 @@ def test_what_an_encoding_cannot_say_is_refused(tmp_path):
     with pytest.raises(OutputError, match="nowhere"):
         write(tmp_path / "nowhere" / "a.png", labels, LANDSCAPE, ENCODINGS["colors"])
     assert list(tmp_path.iterdir()) == []
+
+
+# -- the full ADE20K ------------------------------------------------------------------------------
+
+FULL = {  # class number → its name, as the dataset's own files tell it, and our label
+    2855: ("tree", "tree"),
+    401: ("car, auto, automobile, machine, motorcar", "car"),
+    2836: ("traffic light, traffic signal, stoplight", "traffic light"),
+    461: ("central reservation", None),
+}
+
+
+def full_file(path):
+    """A row of ten pixels for each class, each row two instances, and a row of nothing."""
+    pixels = np.zeros((5, 10, 3), np.uint8)
+    for row, number in enumerate(FULL):
+        pixels[row, :, 0], pixels[row, :, 1] = number // 256 * 10, number % 256
+        pixels[row, :5, 2], pixels[row, 5:, 2] = 40 + 20 * row, 50 + 20 * row
+    Image.fromarray(pixels).save(path)
+
+
+def write_json(folder):
+    objects = [
+        {"id": i, "name": name, "name_ndx": n} for i, (n, (name, _)) in enumerate(FULL.items())
+    ]
+    text = json.dumps({"annotation": {"object": objects}})
+    (folder / "ADE_train_00016869.json").write_text(text)
+
+
+def write_notes(folder):
+    """Instances are numbered by their blue byte; parts have lines of their own."""
+    lines = [
+        f'{2 * i + k} # 0 # 0 # {name} # raw # ""'
+        for i, (name, _) in enumerate(FULL.values())
+        for k in (1, 2)
+    ]
+    (folder / "ADE_train_00016869_atr.txt").write_text(
+        "\n".join(['1 # 1 # 0 # wheel # x # ""', *lines])
+    )
+
+
+@pytest.mark.parametrize("notes", [write_json, write_notes])
+def test_the_full_ade20k_by_the_file_beside_it(tmp_path, notes):
+    """Class R // 10 * 256 + G; its name is in the .json (2021) or _atr.txt (2016) beside it. What
+    is no label of ours is not placed, what is nothing there is nothing here."""
+    path = tmp_path / "ADE_train_00016869_seg.png"
+    full_file(path)
+    notes(tmp_path)
+    first = recognise_file(path, LANDSCAPE)[0]
+    assert (first.encoding.name, first.palette.name) == ("ade20k_full", "ade20k")
+    assert {ADE[i].name: n for i, n in first.counts.items()} == {
+        "tree": 10, "car": 10, "traffic light": 10, ADE[ADE.erase_id].name: 10
+    }  # fmt: skip
+    assert first.unplaced == 0.2 and "names 4 of its classes; 3 of them" in first.why
+
+
+def test_the_full_ade20k_without_names(tmp_path):
+    """Its numbers are counted and nothing is guessed, though its red bytes are values of COCO."""
+    path = tmp_path / "ADE_train_00016869_seg.png"
+    full_file(path)
+    first = recognise_file(path, LANDSCAPE)[0]
+    assert first.encoding.name == "ade20k_full" and first.unplaced == 0.8
+    assert "4 class numbers" in first.why and ".json" in first.why
+    (tmp_path / "ADE_train_00016869.json").write_text('{"annotation": [3')
+    assert recognise_file(path, LANDSCAPE)[0].unplaced == 0.8
+    full_file(tmp_path / "lake.png")  # neither its name nor a file beside it says so
+    assert "ade20k_full" not in {
+        g.encoding.name for g in recognise_file(tmp_path / "lake.png", ADE)
+    }
+
+
+def test_a_number_with_two_names_has_none(tmp_path):
+    """Notes that contradict themselves are not followed."""
+    path = tmp_path / "ADE_train_00016869_seg.png"
+    full_file(path)
+    write_notes(tmp_path)
+    notes = tmp_path / "ADE_train_00016869_atr.txt"
+    notes.write_text(notes.read_text().replace("2 # 0 # 0 # tree", "2 # 0 # 0 # sky"))
+    first = recognise_file(path, LANDSCAPE)[0]
+    assert ADE.find("tree") not in first.counts and first.unplaced == 0.4
+
+
+# -- placing the rest by hand ---------------------------------------------------------------------
+
+
+def test_the_rest_has_a_name_and_a_place(tmp_path):
+    """Each class that was not placed is one label, whatever its instances; a place takes all."""
+    path = tmp_path / "ADE_train_00016869_seg.png"
+    full_file(path)
+    write_json(tmp_path)
+    guess = recognise_file(path, ADE)[0]
+    rest = Rest.of(guess)
+    assert [c.name for c in rest.palette.classes] == ["everything else", "central reservation"]
+    assert rest.counts[:3].tolist() == [40, 10, 0]
+    road = ADE.find("road")
+    placed = rest.placed(guess, Conversion.between(rest.palette, ADE).moved(1, road))
+    assert placed.unplaced == 0 and (placed.labels[3] == road).all() and guess.unplaced == 0.2
+    assert np.array_equal(placed.labels[:3], guess.labels[:3]) and BY_YOU in placed.why
+
+
+def test_the_rest_of_any_reading():
+    """Values and colours that mean nothing are told apart; more than a palette holds stay out."""
+    values = Rest.of(recognise(gray([[1, 2, 3, 222, 222, 233]] * 9), ADE, "ADE_val_1.png")[0])
+    assert [c.name for c in values.palette.classes[1:]] == ["value 222", "value 233"]
+    rgb = np.full((100, 30, 3), LANDSCAPE[3].color, np.uint8)
+    rgb[:, :10] = np.random.default_rng(0).integers(0, 256, (100, 10, 3))
+    guess = next(
+        g for g in recognise(Image.fromarray(rgb), LANDSCAPE) if g.encoding.name == "colors"
+    )
+    rest = Rest.of(guess)
+    assert len(rest.palette) == 256 and rest.palette[1].name.startswith("colour #")
+    everything = Conversion.by_hand(rest.palette, LANDSCAPE, {i: 5 for i in range(1, 256)})
+    counted = int(rest.counts[1:].sum())
+    assert rest.placed(guess, everything).counts[5] == counted < 1000

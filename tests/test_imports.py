@@ -19,6 +19,7 @@ SHARED = {  # what both window and models may know
     "core.openraster",
     "core.palette",
     "core.picture",
+    "core.placing",
     "core.recognition",
     "core.regions",
     "core.repaint",

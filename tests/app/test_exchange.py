@@ -12,6 +12,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.export_plan import ExportError, Source, plan, products
+from app.palettes.conversion_dialog import ConversionDialog
 from app.picture_file import save_picture
 from app.reference import letterboxed
 from app.restoring import request_of, settings_of
@@ -148,6 +149,30 @@ def test_another_reading_and_another_size(closed_window, answer, tmp_path):
     window.exchange.import_image(path)
     assert window.scene.palette.name == "cityscapes" and window.scene.size == (40, 20)
     assert np.array_equal(window.scene.labels, values[::2, ::2])
+
+
+def test_the_rest_is_placed_by_hand(closed_window, answer, qtbot, tmp_path):
+    """A table of what has no label, by keyboard; what gets a place there is imported so."""
+    window, path = closed_window, tmp_path / "ADE_train_1.png"
+    ade_file(path)
+    road = ADE.find("road")
+
+    def place(dialog):
+        assert dialog.place_rest.isVisible() and "1.0%" in dialog.unplaced.text()
+        qtbot.keyClick(dialog.place_rest, Qt.Key.Key_Space)
+        table = dialog.findChild(ConversionDialog)
+        (choice,) = table.places.values()
+        assert choice.accessibleName() == "What value 222 becomes" and choice.currentIndex() == 0
+        assert faults(table) == []
+        choice.setCurrentIndex(choice.findData(road))
+        qtbot.keyClick(table, Qt.Key.Key_Return)
+        assert dialog.unplaced.text() == "Every pixel has a label."
+        assert not dialog.place_rest.isVisible()
+        dialog.accept()
+
+    answer(place)
+    window.exchange.import_image(path)
+    assert (window.scene.labels[:4, :6] == road).all() and sentence(window) == ""
 
 
 def test_a_cancelled_import_changes_nothing(closed_window, answer, tmp_path):
