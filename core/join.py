@@ -29,7 +29,7 @@ def join(model: Path, decoder: Path, out: Path) -> None:
         if autoencoder is None:
             raise CheckpointError(f"{path} has no autoencoder.")
     state, wanted = new.state_dict(), old.state_dict()
-    shared = [name for name in wanted if not name.startswith("decoder.")]
+    shared = [name for name in wanted if not name.startswith(("decoder.", "hints."))]
     if not all(name in state and torch.equal(state[name], wanted[name]) for name in shared):
         raise CheckpointError(
             f"The encoder of {decoder} is not that of {model}: its decoder reads other latents. "

@@ -44,6 +44,7 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
     """The stage that the command's arguments ask for."""
     if args.stage == "autoencoder":
         model = _first_autoencoder(args, device)
+        _check_layout(model.spec, data)
         perceptual = LPIPS(args.perceptual) if args.perceptual else None
         return AutoencoderStage(
             data,
@@ -125,6 +126,16 @@ def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoen
     model = Autoencoder(spec)
     grown(model, old.state_dict())
     return model.to(device, memory_format=torch.channels_last)
+
+
+def _check_layout(spec: AutoencoderSpec, data: PairDataset) -> None:
+    """Refuse a decoder that reads layouts of another palette."""
+    channels = data.palette.num_channels
+    if spec.layout_labels not in (0, channels):
+        raise InputError(
+            f"The decoder reads {spec.layout_labels} label channels (layout_labels), but palette "
+            f"{data.palette.name!r} has {channels}. Give {channels}, or 0 for none."
+        )
 
 
 def _check_growing(args: argparse.Namespace, new_latents: bool = False) -> None:

@@ -46,8 +46,8 @@ def _generator(seed: int, salt: int) -> torch.Generator:
 class AutoencoderObjective(nn.Module):
     """L1 + LPIPS + a little weight on large latents; noise on the latents makes them smooth.
 
-    A batch has `image` `[N, 3, H, W]` in [-1, 1] and `seed` `[N]`. `perceptual` None trains on L1
-    alone.
+    A batch has `image` `[N, 3, H, W]` in [-1, 1] and `seed` `[N]`, and `labels` `[N, H, W]` (and
+    `edges`) for a decoder that reads the layout. `perceptual` None trains on L1 alone.
     """
 
     def __init__(
@@ -57,9 +57,11 @@ class AutoencoderObjective(nn.Module):
         perceptual_weight: float = 0.5,
         latent_noise: float = 0.05,
         latent_weight: float = 1e-4,
+        layout_dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.model, self.perceptual = model, perceptual
+        self.layout_dropout = layout_dropout
         self.perceptual_weight = perceptual_weight
         self.latent_noise, self.latent_weight = latent_noise, latent_weight
 
@@ -71,7 +73,8 @@ class AutoencoderObjective(nn.Module):
         image = batch["image"]
         latents = self.model.raw_latents(image).float()
         noise = seeded_noise(batch["seed"], latents.shape[1:], latents.device)
-        picture = self.model.raw_decode(latents + self.latent_noise * noise).float()
+        noisy = latents + self.latent_noise * noise
+        picture = self.model.raw_decode(noisy, self.layout(batch)).float()
         losses = {"l1": (picture - image).abs().mean(), "latent": latents.square().mean()}
         total = losses["l1"] + self.latent_weight * losses["latent"]
         if self.perceptual is not None:
@@ -79,6 +82,15 @@ class AutoencoderObjective(nn.Module):
             losses["lpips"] = self.perceptual(picture_part, image_part).mean()
             total = total + self.perceptual_weight * losses["lpips"]
         return {"loss": total, **losses}, picture
+
+    def layout(self, batch: Batch) -> Tensor | None:
+        """y for a decoder that reads it, now and then the null layout; None for any other."""
+        channels = self.model.spec.layout_labels
+        if not channels:
+            return None
+        edges = batch.get("edges")
+        y = one_hot(batch["labels"], channels - (edges is not None), edges)
+        return dropped(y, batch["seed"], self.layout_dropout)
 
 
 def shifted(pictures: Sequence[Tensor], seeds: Tensor) -> list[Tensor]:
@@ -101,6 +113,12 @@ def shifted(pictures: Sequence[Tensor], seeds: Tensor) -> list[Tensor]:
 
 # Tell the draws of one sample apart; 0 is its noise.
 T_SALT, DROP_SALT, SHIFT_SALTS = 1, 2, (3, 4)
+
+
+def dropped(y: Tensor, seeds: Tensor, share: float) -> Tensor:
+    """y with the null layout for a share of the samples, chosen by their seeds."""
+    keep = seeded_uniform(seeds, y.device, DROP_SALT) >= share
+    return y * keep.reshape(-1, 1, 1, 1)
 
 
 def balanced_weights(shares: Tensor, power: float, limit: float = 5.0) -> Tensor:
@@ -152,7 +170,7 @@ class DiffusionObjective(nn.Module):
         t = (seeded_uniform(seeds, x0.device, T_SALT) * len(self.schedule)).long()
         noise = seeded_noise(seeds, x0.shape[1:], x0.device)
         x = self.schedule.q_sample(x0, t, noise)
-        output, v = self.model(x, t, self.dropped(y, seeds)).float().chunk(2, dim=1)
+        output, v = self.model(x, t, dropped(y, seeds, self.label_dropout)).float().chunk(2, dim=1)
         squared = (output - self.schedule.target(kind, x0, t, noise)) ** 2
         error = per_sample_mean(squared * self.pixel_weights(y))
         simple = (at(self.weight, t, error).flatten() * error).mean()
@@ -161,11 +179,6 @@ class DiffusionObjective(nn.Module):
         vlb = vlb_term(self.schedule, x0, x, t, predicted, v, discrete).mean()
         total = simple + self.vlb_weight * len(self.schedule) * vlb
         return {"loss": total, "simple": simple, "vlb": vlb, "mse": error.mean()}
-
-    def dropped(self, y: Tensor, seeds: Tensor) -> Tensor:
-        """y with the null layout for the asked share of samples, chosen by their seeds."""
-        keep = seeded_uniform(seeds, y.device, DROP_SALT) >= self.label_dropout
-        return y * keep.reshape(-1, 1, 1, 1)
 
     def pixel_weights(self, y: Tensor) -> Tensor | float:
         """`[N, 1, H, W]`: what an error counts at each pixel, by the labels that are there."""

@@ -18,12 +18,14 @@ import torch
 
 from core.checkpoint import Checkpoint
 from core.command import Progress
-from core.dataset import Sample
+from core.dataset import Sample, to_tensors
 from core.device import pick_device, pick_precision, precision_name
 from core.errors import InputError
 from core.measure import Distance
 from core.model.autoencoder import Autoencoder
-from core.pixels import from_pixels, to_pixels
+from core.onehot import one_hot
+from core.palette import Palette
+from core.pixels import to_pixels
 
 CELL = 8  # pixels of the picture in a latent pixel
 NEIGHBOURS = (3, 4, 5, 6)  # frequency bins on either side that a lattice line is compared with
@@ -51,10 +53,14 @@ class Reconstruction:
         self.factor = encoding.spec.factor
 
     @torch.inference_mode()
-    def __call__(self, photo: np.ndarray) -> np.ndarray:
-        """A photo through encoder and decoder, both uint8 `[H, W, 3]`, sides multiples of 8."""
-        latents = self._encoding.encode(from_pixels(photo[None]).to(self.device))
-        return to_pixels(self._decoding.decode(latents.to(self.dtype)))[0]
+    def __call__(self, sample: Sample) -> np.ndarray:
+        """A photo through encoder and decoder, uint8 `[H, W, 3]`, sides multiples of 8.
+
+        A decoder that reads the layout gets the sample's labels.
+        """
+        image, y = (part.to(self.device) for part in tensors_of(sample, self.palette))
+        latents = self._encoding.encode(image)
+        return to_pixels(self._decoding.decode(latents.to(self.dtype), y.to(self.dtype)))[0]
 
     @torch.inference_mode()
     def timing(self) -> dict:
@@ -62,10 +68,12 @@ class Reconstruction:
         side = TIMED_SIDE // self.factor
         channels = self._decoding.spec.latent_channels
         latents = torch.randn(1, channels, side, side).to(self.device, self.dtype)
+        labels = torch.zeros(1, TIMED_SIDE, TIMED_SIDE, dtype=torch.uint8)
+        y = one_hot(labels, self.palette.num_channels).to(self.device, self.dtype)
         times = []
         for _ in range(WARM_UP + TIMED):
             start = time.perf_counter()
-            to_pixels(self._decoding.decode(latents))  # brings the picture back: nothing is pending
+            to_pixels(self._decoding.decode(latents, y))  # as a picture: nothing is pending
             times.append(time.perf_counter() - start)
         return {
             "decoder_ms": float(np.median(times[WARM_UP:]) * 1000),
@@ -121,11 +129,19 @@ def reconstructed(autoencoder: Reconstruction, fidelity: Fidelity):
                 f"Photo number {index + 1} is {width}x{height}; the autoencoder needs sides that "
                 f"are multiples of {autoencoder.factor}. Crop the photos first."
             )
-        copy = autoencoder(sample.image)
+        copy = autoencoder(sample)
         fidelity.add(sample.image, copy)
         return [copy]
 
     return source
+
+
+def tensors_of(sample: Sample, palette: Palette) -> tuple[torch.Tensor, torch.Tensor]:
+    """The photo `[1, 3, H, W]` in [-1, 1] and its one-hot layout."""
+    item = to_tensors(sample, palette)
+    edges = item.get("edges")
+    y = one_hot(item["labels"][None], len(palette), None if edges is None else edges[None])
+    return item["image"][None], y
 
 
 # -- plain functions ------------------------------------------------------------------------------

@@ -106,9 +106,11 @@ class AutoencoderStage:
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         model = filled(Autoencoder(self.spec), self._own(state), self.device)
-        images = sheet_batch(self.dataset)["image"].to(self.device)
+        batch = {k: v.to(self.device) for k, v in sheet_batch(self.dataset).items()}
+        images = batch["image"]
+        objective = AutoencoderObjective(model, layout_dropout=0.0)
         with torch.no_grad():
-            again = model.raw_decode(model.raw_latents(images))
+            again = model.raw_decode(model.raw_latents(images), objective.layout(batch))
         return [list(to_pixels(images)), list(to_pixels(again))]
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from core.dataset import Sample
 from core.errors import InputError
 from core.reconstruction import (
     Fidelity,
@@ -77,7 +78,7 @@ def test_a_checkpoint_decodes_and_is_timed(make_checkpoint, monkeypatch):
     """The picture has the photo's size; the time is that of the named precision."""
     monkeypatch.setattr("core.reconstruction.TIMED", 2)
     autoencoder = Reconstruction(make_checkpoint(latent=True), "float32")
-    copy = autoencoder(np.full((16, 24, 3), 90, np.uint8))
+    copy = autoencoder(Sample(np.full((16, 24, 3), 90, np.uint8), np.zeros((16, 24), np.uint8)))
     assert copy.shape == (16, 24, 3) and copy.dtype == np.uint8
     timing = autoencoder.timing()
     assert timing["decoder_ms"] > 0 and timing["precision"] == "float32"

@@ -306,6 +306,7 @@ def test_an_out_that_cannot_be_a_folder_is_refused(command, tmp_path, capsys):
         (["--init", "none.safetensors"], "none.safetensors"),
         (["--size", "17"], "multiples of 2"),
         (["--spec", '{"wings": 2}'], "wings"),
+        (["--stage", "autoencoder", "--spec", '{"layout_labels": 99}'], "reads 99 label channels"),
     ],
 )
 def test_every_bad_argument_has_its_sentence(command, capsys, more, says):

@@ -1,5 +1,7 @@
 """Training: what a step does, and that a resumed run is the run."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -12,9 +14,11 @@ from core.objective import (
     DiffusionObjective,
     balanced_weights,
     diffusion_inputs,
+    dropped,
     seeded_noise,
     shifted,
 )
+from core.onehot import one_hot
 from core.schedule import ScheduleSpec
 from core.training import TrainingError, TrainRun, TrainSettings, train
 from tests.conftest import TINY, TINY_AUTOENCODER
@@ -120,11 +124,14 @@ def test_label_dropout_gives_the_null_layout():
     one = objective(label_dropout=0.25)
     batch = next(batches(1, size=400))
     _, y = diffusion_inputs(batch, one.num_labels)
-    seen = one.dropped(y, batch["seed"])
-    dropped = seen.flatten(1).sum(1) == 0
-    assert 60 < int(dropped.sum()) < 140
-    assert torch.equal(one.dropped(y, batch["seed"]), seen)
-    assert torch.equal(seen[~dropped], y[~dropped])
+    seen = dropped(y, batch["seed"], 0.25)
+    blank = seen.flatten(1).sum(1) == 0
+    assert 60 < int(blank.sum()) < 140
+    assert torch.equal(dropped(y, batch["seed"], 0.25), seen)
+    assert torch.equal(seen[~blank], y[~blank])
+    torch.testing.assert_close(
+        one(batch)["loss"], one(batch | {"y": seen, "x0": batch["image"]})["loss"]
+    )
 
 
 def test_noise_is_a_sample_s_own():
@@ -167,6 +174,30 @@ def test_the_autoencoder_learns_to_repeat():
     losses = [done.losses["l1"] for done in train(run, plain)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
     assert run.objective.model.raw_latents(100 * torch.randn(1, 3, 16, 16)).abs().max() <= 3
+
+
+def test_a_decoder_that_reads_the_layout_learns_from_it():
+    """Colours that the labels alone decide are right where the latents could not hold them."""
+    torch.manual_seed(0)
+    spec = replace(TINY_AUTOENCODER, layout_labels=3, latent_channels=1, full_width=4)
+    colours = torch.tensor([[-0.9, 0.8, -0.7], [0.9, -0.8, 0.6], [0.1, 0.9, 0.9]])
+
+    def painted(seed):
+        labels = torch.randint(0, 3, (4, 16, 16), generator=torch.Generator().manual_seed(seed))
+        image = colours[labels].permute(0, 3, 1, 2)
+        return {"image": image, "labels": labels, "seed": torch.arange(4) + 4 * seed}
+
+    settings = TrainSettings(steps=60, batch=4, lr=2e-2, warmup=2)
+    run = TrainRun(AutoencoderObjective(Autoencoder(spec), layout_dropout=0.2), settings, CPU)
+    losses = [done.losses["l1"] for done in train(run, map(painted, range(60)))]
+    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+    batch = painted(99)
+    model, y = run.objective.model, one_hot(batch["labels"], 3)
+    z = model.raw_latents(batch["image"])
+    seeing, blind = (
+        (model.raw_decode(z, given) - batch["image"]).abs().mean() for given in (y, None)
+    )
+    assert seeing < 0.7 * blind
 
 
 def test_encode_and_decode_use_the_same_normalisation():

@@ -45,6 +45,16 @@ def test_a_full_resolution_finish_begins_as_the_picture_without_it():
     torch.testing.assert_close(new.raw_decode(z), old.raw_decode(z))
 
 
+def test_a_decoder_that_reads_the_layout_begins_as_one_that_does_not():
+    """Whatever is painted, the picture is that of the old decoder."""
+    old = Autoencoder(replace(SMALL, full_width=6))
+    new = Autoencoder(replace(SMALL, full_width=6, layout_labels=3))
+    changed = grown(new, old.state_dict())
+    assert changed and all(name.startswith("hints.") for name in changed)
+    z, y = torch.randn(2, 2, 4, 4), torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(new.raw_decode(z, y), old.raw_decode(z))
+
+
 def test_stacked_halves_grow_each_on_its_own():
     """Mean and variance stay mean and variance when both get more channels."""
     old, new = nn.Linear(3, 4), nn.Linear(3, 6)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from core.model.layers import resize_layout
 from core.model.spec import AutoencoderSpec
 
 LATENT_BOUND = 3.0  # latents before normalisation lie in (-3, 3)
+HINT_WIDTH = 16  # channels that the labels of a pixel become before they modulate
 
 
 class Residual(nn.Module):
@@ -44,6 +46,27 @@ class Finish(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x[:, :3] + self.conv(nn.functional.silu(x))
+
+
+class LayoutHint(nn.Module):
+    """x (1 + gamma) + beta, as SPADE without its norm: the decoder reads what was painted here.
+
+    Latents are vague about texture, and about the pixel where an edge runs; the layout knows.
+    gamma and beta are zero at the start, and without a layout they come from no label at all.
+    """
+
+    def __init__(self, labels: int, width: int) -> None:
+        super().__init__()
+        self.shared = nn.Conv2d(labels, HINT_WIDTH, 1)
+        self.modulation = nn.Conv2d(HINT_WIDTH, 2 * width, 3, padding=1)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        shares = resize_layout(y, x.shape[-2:], "area").to(x.dtype)
+        hint = self.modulation(nn.functional.silu(self.shared(shares)))
+        gamma, beta = hint.chunk(2, dim=1)
+        return x * (1 + gamma) + beta
 
 
 def _stack(width: int, blocks: int) -> list[nn.Module]:
@@ -87,6 +110,22 @@ def make_decoder(spec: AutoencoderSpec) -> nn.Sequential:
     )
 
 
+def make_hints(spec: AutoencoderSpec) -> nn.ModuleDict:
+    """Where the decoder reads the layout: by the number of the layer whose output is modulated.
+
+    At 1/4 of the resolution before its blocks, at 1/2, and at the picture's own.
+    """
+    if not spec.layout_labels:
+        return nn.ModuleDict()
+    places = {
+        spec.blocks + 2: spec.quarter_width,
+        2 * spec.blocks + 4: spec.half_width,
+        2 * spec.blocks + 8: spec.full_width,
+    }
+    hints = {str(n): LayoutHint(spec.layout_labels, width) for n, width in places.items() if width}
+    return nn.ModuleDict(hints)
+
+
 class Autoencoder(nn.Module):
     """Encoder, decoder, and the statistics that give latents mean 0 and variance 1 per channel.
 
@@ -101,6 +140,7 @@ class Autoencoder(nn.Module):
         self.spec = spec
         self.encoder = make_encoder(spec)
         self.decoder = make_decoder(spec)
+        self.hints = make_hints(spec)
         self.register_buffer("latent_mean", torch.zeros(spec.latent_channels, 1, 1))
         self.register_buffer("latent_std", torch.ones(spec.latent_channels, 1, 1))
 
@@ -108,14 +148,27 @@ class Autoencoder(nn.Module):
         """Bounded latents before normalisation: 3 tanh(z / 3), so that none runs away."""
         return LATENT_BOUND * torch.tanh(self.encoder(picture) / LATENT_BOUND)
 
-    def raw_decode(self, latents: Tensor) -> Tensor:
-        """Picture of unnormalised latents."""
-        return self.decoder(latents)
+    def raw_decode(self, latents: Tensor, y: Tensor | None = None) -> Tensor:
+        """Picture of unnormalised latents.
+
+        y: the layout, one-hot `[1 or N, layout_labels, H, W]` at the picture's resolution, for a
+        decoder that reads it; None is the null layout.
+        """
+        if not self.hints:
+            return self.decoder(latents)
+        if y is None:
+            y = latents.new_zeros(1, self.spec.layout_labels, *latents.shape[-2:])
+        x = latents
+        for number, layer in enumerate(self.decoder):
+            x = layer(x)
+            if str(number) in self.hints:
+                x = self.hints[str(number)](x, y)
+        return x
 
     def encode(self, picture: Tensor) -> Tensor:
         """Normalised latents of a picture."""
         return (self.raw_latents(picture) - self.latent_mean) / self.latent_std
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor, y: Tensor | None = None) -> Tensor:
         """Picture of normalised latents, about [-1, 1]; not clipped: losses see overshoot."""
-        return self.raw_decode(latents * self.latent_std + self.latent_mean)
+        return self.raw_decode(latents * self.latent_std + self.latent_mean, y)

@@ -25,6 +25,7 @@ class AutoencoderSpec:
     half_width: int = 32  # channels of the decoder at 1/2
     full_width: int = 0  # channels at full resolution, 0 for none: they smooth the shuffle's grid
     blocks: int = 3  # residual blocks at 1/8 and at 1/4, encoder and decoder each
+    layout_labels: int = 0  # channels of the layout that the decoder reads, 0 if it reads none
 
     def __post_init__(self) -> None:
         if self.full_width and self.full_width < 3:
