@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from core import train
 from core.checkpoint import Checkpoint
+from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
 
 ROOT = Path(__file__).resolve().parent.parent
 UNET = (
@@ -72,6 +73,14 @@ def test_a_recipe_gives_the_options_and_the_command_line_overrides_them(command,
     checkpoint = Checkpoint.open(tmp_path / "run" / "weights.safetensors")
     assert checkpoint.training["step"] == 1 and checkpoint.spec.model_channels == 32
     assert checkpoint.training["settings"]["lr"] == 0.0
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "docs" / "recipes").rglob("*.toml")), ids=str)
+def test_the_recipes_in_docs_are_understood(recipe):
+    """Every option exists, and so does every field of a spec."""
+    args = train.parse(["--data", "photos", "--out", "run", "--recipe", str(recipe)])
+    assert args.stage in train.STAGES and args.steps > 0
+    spec_from_dict(AutoencoderSpec if args.stage == "autoencoder" else ModelSpec, args.spec)
 
 
 @pytest.mark.parametrize(
