@@ -46,6 +46,11 @@ class Checkpoint:
     licence: str = ""
     path: Path | None = None
 
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) that the model was trained at; 256 squared for an autoencoder alone."""
+        return self.spec.picture_size if self.spec else (256, 256)
+
     # -- files ------------------------------------------------------------------------------------
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The data of a latent model: every photo encoded once, mirrored copies too, kept in memory."""
+"""The data of a latent model: every crop encoded once, mirrored copies too, kept in memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class LatentDataset(Dataset):
     """Latents beside label coverage. An item is asked for by `(index, seed)`; some are mirrored.
 
     Gives `x0` float16 `[C, h, w]`, `y` float32 `[num_classes, h, w]` (each label's share of the
-    latent pixel) and `seed`. Photos are cut to `size` around their middle.
+    latent pixel) and `seed`. Every photo gives `crops` pictures of `size`: first its middle, then
+    places that a generator with the photo's number chooses. An index counts crops.
     """
 
     def __init__(
@@ -30,9 +31,10 @@ class LatentDataset(Dataset):
         pairs: PairDataset,
         autoencoder: Autoencoder,
         progress: Callable[[Iterator], Iterator] = iter,
+        crops: int = 1,
     ) -> None:
         self.palette, self.size, self.pairs = pairs.palette, pairs.size, pairs
-        self.factor = autoencoder.spec.factor
+        self.factor, self.crops = autoencoder.spec.factor, crops
         self.samples: list[Sample] = []
         starts = range(0, len(pairs), ENCODE_BATCH)
         self.latents = torch.cat([self._encode(start, autoencoder) for start in progress(starts)])
@@ -51,21 +53,26 @@ class LatentDataset(Dataset):
 
     @torch.no_grad()
     def _encode(self, start: int, autoencoder: Autoencoder) -> Tensor:
-        """float16 `[N, 2, C, h, w]` of the next photos and their mirror images."""
+        """float16 `[N, 2, C, h, w]` of the next photos' crops and their mirror images."""
         indices = range(start, min(start + ENCODE_BATCH, len(self.pairs)))
-        samples = [_middle(self.pairs.sample(i), self.size) for i in indices]
+        samples = [c for i in indices for c in self._crops(i)]
         self.samples += [Sample(s.image[:0], s.labels.copy(), s.instances) for s in samples]
         pairs = [m for s in samples for m in (s, mirror(s, self.palette))]
         both = [to_tensors(s, self.palette)["image"] for s in pairs]
         device = autoencoder.latent_mean.device
+        parts = torch.stack(both).split(2 * ENCODE_BATCH)
         with torch.autocast(device.type, pick_precision(device)):
-            latents = autoencoder.encode(torch.stack(both).to(device))
-        return latents.half().cpu().unflatten(0, (-1, 2))
+            latents = [autoencoder.encode(part.to(device)).half().cpu() for part in parts]
+        return torch.cat(latents).unflatten(0, (-1, 2))
 
-
-def _middle(sample: Sample, size: tuple[int, int]) -> Sample:
-    top, left = ((have - want) // 2 for have, want in zip(sample.labels.shape, size, strict=True))
-    return cut(sample, top, left, size)
+    def _crops(self, index: int) -> Iterator[Sample]:
+        """The middle of a photo, then places by chance; as many as there is room for others."""
+        sample, rng = self.pairs.sample(index), np.random.default_rng(index)
+        spare = [have - want for have, want in zip(sample.labels.shape, self.size, strict=True)]
+        yield cut(sample, spare[0] // 2, spare[1] // 2, self.size)
+        for _ in range(self.crops - 1 if any(spare) else 0):
+            top, left = (int(rng.integers(room + 1)) for room in spare)
+            yield cut(sample, top, left, self.size)
 
 
 def coverage(

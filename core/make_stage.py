@@ -12,7 +12,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.checkpoint import Checkpoint
-from core.conversion import same_labels
+from core.command import say
+from core.conversion import Conversion, same_labels
 from core.dataset import PairDataset
 from core.distillation import ConsistencyObjective
 from core.errors import InputError
@@ -21,10 +22,11 @@ from core.model.autoencoder import Autoencoder
 from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
 from core.model.unet import SDMUNet
 from core.objective import DiffusionObjective, balanced_weights
+from core.palette import Palette, normalise
 from core.perceptual import LPIPS
 from core.schedule import ScheduleSpec
 from core.stages import AutoencoderStage, DiffusionSettings, DiffusionStage, Stage
-from core.transfer import grown
+from core.transfer import grown, relabelled, takeover
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
 # Why v and area: docs/decisions/002.
@@ -61,14 +63,18 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
 
 
 def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device) -> DiffusionStage:
-    """The stage that learns to denoise."""
-    autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
-    model = SDMUNet(_diffusion_spec(args, data, autoencoder))
-    _take_over(args, model)
+    """The stage that learns to denoise, from nothing or from the model of `--init`."""
+    init = Checkpoint.open(args.init) if args.init else None
+    if init and init.spec and init.spec.guidance_embedding:
+        raise InputError(f"{args.init} is a distilled student; go on with its teacher.")
+    autoencoder = _latents_of(args, init, data, device)
+    model = SDMUNet(_diffusion_spec(args, data, autoencoder, init))
+    if init:
+        _take_over(args, model, init, data.palette)
     settings = DiffusionSettings(
-        ScheduleSpec(args.noise_schedule),
+        ScheduleSpec(args.noise_schedule) if args.noise_schedule else _schedule(init),
         args.label_dropout,
-        args.weighting,
+        args.weighting or ("min-snr" if autoencoder else "uniform"),
         args.vlb_weight,
         args.balance,
     )
@@ -81,8 +87,33 @@ def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device
         settings.vlb_weight,
         balanced_weights(label_shares(data), settings.balance) if settings.balance else None,
     )
-    dataset = LatentDataset(data, autoencoder, progress) if autoencoder else data
+    dataset = LatentDataset(data, autoencoder, progress, args.crops) if autoencoder else data
     return DiffusionStage(dataset, data.palette, objective, settings, device, autoencoder)
+
+
+def _schedule(init: Checkpoint | None) -> ScheduleSpec:
+    return init.schedule if init else ScheduleSpec()
+
+
+def _latents_of(
+    args: argparse.Namespace, init: Checkpoint | None, data: PairDataset, device: torch.device
+) -> Autoencoder | None:
+    """The autoencoder whose latents are learned: that of `--autoencoder`, else of `--init`."""
+    path = args.autoencoder
+    if path is None and init and init.spec and init.spec.autoencoder:
+        path = args.init
+    if path is None:
+        return None
+    autoencoder = _open_autoencoder(path, device)
+    if not autoencoder.spec.layout_labels:
+        return autoencoder
+    old = Checkpoint.open(path).palette
+    if same_labels(old, data.palette):
+        return autoencoder
+    spec = replace(autoencoder.spec, layout_labels=data.palette.num_channels)
+    model = Autoencoder(spec)
+    model.load_state_dict(relabelled(autoencoder.state_dict(), takeover(data.palette, old)))
+    return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def _distillation(
@@ -105,7 +136,7 @@ def _distillation(
     settings = DiffusionSettings(checkpoint.schedule, weighting="consistency")
     objective = ConsistencyObjective(student, teacher, settings.schedule.build(), len(data.palette))
     autoencoder = _open_autoencoder(args.init, device) if teacher.spec.autoencoder else None
-    dataset = LatentDataset(data, autoencoder, progress) if autoencoder else data
+    dataset = LatentDataset(data, autoencoder, progress, args.crops) if autoencoder else data
     palette = data.palette
     return DiffusionStage(
         dataset, palette, objective, settings, device, autoencoder, "distillation"
@@ -157,11 +188,15 @@ def _open_autoencoder(path: str, device: torch.device) -> Autoencoder:
 
 
 def _diffusion_spec(
-    args: argparse.Namespace, data: PairDataset, autoencoder: Autoencoder | None
+    args: argparse.Namespace,
+    data: PairDataset,
+    autoencoder: Autoencoder | None,
+    init: Checkpoint | None,
 ) -> ModelSpec:
-    """The U-Net's shape: what the data decides, then what `--spec` says."""
+    """The U-Net's shape: that of `--init`, what the data decides, then what `--spec` says."""
     height, width = data.size
-    given = {
+    base = init.spec.to_dict() if init and init.spec else LATENT_UNET if autoencoder else {}
+    given = base | {
         "image_size": width,
         "aspect_ratio": width / height,
         "num_classes": data.palette.num_channels,
@@ -172,7 +207,6 @@ def _diffusion_spec(
             "in_channels": channels,
             "out_channels": 2 * channels,
             "autoencoder": asdict(autoencoder.spec),
-            **LATENT_UNET,
         }
     spec = ModelSpec.from_dict(given | args.spec)
     if height % spec.multiple or width % spec.multiple:
@@ -182,20 +216,38 @@ def _diffusion_spec(
     return spec
 
 
-def _take_over(args: argparse.Namespace, model: SDMUNet) -> None:
-    """Start from the weights of `--init`: of the very same shape, or grown to it if asked."""
-    if args.init is None:
-        return
-    checkpoint = Checkpoint.open(args.init)
-    old = checkpoint.load_unet()
+def _take_over(
+    args: argparse.Namespace, model: SDMUNet, init: Checkpoint, palette: Palette
+) -> None:
+    """Start from the weights of `init`, label by label; of the same shape, or grown if asked."""
+    old = init.load_unet()
     if _shape(old.spec) != _shape(model.spec):
         _check_growing(args)
-    grown(model, old.state_dict(), halves=("out.2.weight", "out.2.bias"))
+    state = old.state_dict()
+    if not same_labels(init.palette, palette):
+        labels = takeover(palette, init.palette)
+        state = relabelled(state, labels)
+        say(labels_taken_over(labels))
+    grown(model, state, halves=("out.2.weight", "out.2.bias"))
 
 
 def _shape(spec: ModelSpec) -> ModelSpec:
-    """What decides the U-Net's tensors: neither the picture's size nor what is inside a latent."""
-    return replace(spec, autoencoder=None, image_size=256, aspect_ratio=1.0)
+    """What decides the U-Net's tensors, but for the labels: not the size, nor a latent's inside."""
+    return replace(spec, autoencoder=None, image_size=256, aspect_ratio=1.0, num_classes=1)
+
+
+def labels_taken_over(labels: Conversion) -> str:
+    """A sentence or two: which labels go on with the weights of which, and which begin anew."""
+    pairs = [
+        (new.name, labels.target[match.target].name)
+        for new, match in zip(labels.source.classes, labels.matches, strict=True)
+        if match.target is not None
+    ]
+    other = [f"{new} from {old}" for new, old in pairs if normalise(new) != normalise(old)]
+    anew = [labels.source[i].name for i, m in enumerate(labels.matches) if m.target is None]
+    text = f"{len(pairs)} of {len(labels.matches)} labels go on from {labels.target.name!r}"
+    text += f" ({', '.join(other)})." if other else "."
+    return text + (f" New, from the mean of all: {', '.join(anew)}." if anew else "")
 
 
 def label_shares(data: PairDataset) -> Tensor:

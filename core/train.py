@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from core import distributed
+from core.checkpoint import Checkpoint
 from core.command import DONE, STOPPED, exit_status
 from core.command import say as say_line
 from core.dataset import DatasetError, Pair, PairDataset, StepSampler, check_pairs, find_pairs
@@ -60,6 +61,12 @@ DEFAULTS = {
         "size": (256, 256),
         "weighting": "uniform",
     },
+    "tuning": {  # of the model of --init
+        "steps": 2_000,
+        "lr": 2e-4,
+        "lr_schedule": "cosine",
+        "ema": 0.99,
+    },
     "diffusion": {  # the paper's
         "steps": 300_000,
         "lr": 1e-4,
@@ -88,6 +95,9 @@ def run_stage(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     folder = RunFolder(Path(args.out), resume=args.resume)
     palette = Palette.load(args.palette)
+    if args.size is None:  # a model goes on at the size of its pictures, and sees whole photos
+        args.size = Checkpoint.open(args.init).picture_size
+        args.scale = args.scale or min(args.size)
     pairs = usable_pairs(args, palette)
     data = PairDataset(
         pairs, palette, args.size, args.scale, cache_bytes=int(args.cache_gb * 2**30)
@@ -291,13 +301,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--size", type=size, help="HxW of a training picture")
     add("--scale", type=int, help="shorter side of a photo before it is cropped; default: as it is")
+    add("--crops", type=int, default=1, help="of each photo, where it is larger than --size")
     add("--cache-gb", type=float, default=1.0, help="memory for decoded photos")
     add("--workers", type=int, default=0, help="processes that read photos")
     _add_optimiser(parser)
     _add_model(parser)
     argv = sys.argv[1:] if argv is None else argv
     args = parser.parse_args(_with_recipe(parser, argv))
-    kind = "latent" if args.stage == "diffusion" and args.autoencoder else args.stage
+    kind = args.stage
+    if args.stage == "diffusion" and (args.autoencoder or args.init):
+        kind = "latent" if args.autoencoder else "tuning"
     for name, value in DEFAULTS[kind].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
@@ -347,13 +360,17 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--perceptual-weight", type=float, default=0.5, help="of LPIPS beside the L1 of 1")
     add("--adversarial", type=float, default=0.0, help="weight of passing for a photo, 0 for none")
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
-    add("--init", help="checkpoint of the same shape to start from, instead of random weights")
+    add("--init", help="checkpoint to start from; its labels are matched by name and synonym")
     add("--grow", action="store_true", help="with --init of another shape: take over what fits")
     add("--freeze-encoder", action="store_true", help="with --init: train the decoder alone")
     add(
         "--spec", type=json.loads, default={}, help="fields of ModelSpec (AutoencoderSpec), as JSON"
     )
-    add("--noise-schedule", choices=("linear", "cosine"), default="linear")
+    add(
+        "--noise-schedule",
+        choices=("linear", "cosine"),
+        help="default: that of --init, else linear",
+    )
     add(
         "--label-dropout",
         type=float,

@@ -11,6 +11,12 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from core.conversion import Conversion
+from core.palette import Palette
+
+# The layers that read a one-hot layout: of SPADE norms, and of a decoder that sees the layout.
+LABEL_LAYERS = ("mlp_shared.0.weight", ".shared.weight")
+
 
 def grown(module: nn.Module, old: Mapping[str, Tensor], halves: Iterable[str] = ()) -> list[str]:
     """Fill `module` from the state dict `old`, tensor by tensor; gives the names that differed.
@@ -31,6 +37,39 @@ def grown(module: nn.Module, old: Mapping[str, Tensor], halves: Iterable[str] = 
                 _overlay(part, source)
             changed.append(name)
     return changed
+
+
+def relabelled(state: Mapping[str, Tensor], labels: Conversion) -> dict[str, Tensor]:
+    """`state`, whose network reads layouts of `labels.target`, for layouts of `labels.source`.
+
+    A label takes over the weights of the one it matches; a new one starts from the mean of all. The
+    edge channel of instances stays where both palettes have it, and starts at zero otherwise.
+    """
+    return {
+        name: _relabelled(value, labels) if name.endswith(LABEL_LAYERS) else value
+        for name, value in state.items()
+    }
+
+
+def _relabelled(weight: Tensor, labels: Conversion) -> Tensor:
+    old, new = labels.target, labels.source
+    known = weight[:, [c.id for c in old.classes if not c.hidden]]
+    mean = known.mean(1)
+    columns = [mean if m.target is None else weight[:, m.target] for m in labels.matches]
+    if new.instance_edges:
+        columns.append(weight[:, -1] if old.instance_edges else torch.zeros_like(mean))
+    return torch.stack(columns, 1)
+
+
+def takeover(new: Palette, old: Palette) -> Conversion:
+    """Which label of `old` each label of `new` continues, by name and synonym.
+
+    Unlike a conversion of maps, the unlabeled ids belong together, whatever they are called.
+    """
+    labels = Conversion.between(new, old)
+    if new.unlabeled is None or old.unlabeled is None or labels.plain:
+        return labels
+    return labels.moved(new.unlabeled, old.unlabeled)
 
 
 @torch.no_grad()

@@ -196,3 +196,21 @@ def test_latents_are_those_of_the_photo_or_its_mirror_image(photos, palette):
     for item, flipped in zip(items, turned, strict=True):
         assert torch.equal(item["x0"], latents.latents[1, int(flipped)])
         assert torch.equal(item["y"], plain.flip(2) if flipped else plain)
+
+
+def test_several_crops_of_a_large_photo_are_all_there(photos, palette):
+    """The middle first, then other places, the same ones every time; each with its own labels."""
+    from core.model.autoencoder import Autoencoder
+    from tests.conftest import randomised
+
+    autoencoder = randomised(Autoencoder(TINY_AUTOENCODER))
+    data = PairDataset(find_pairs(photos)[0], palette, (16, 16), scale=24)
+    latents = LatentDataset(data, autoencoder, crops=3)
+    assert len(latents) == 18 and latents.latents.shape == (18, 2, 4, 2, 2)
+    middle = data.sample(1).labels[4:20, 8:24]
+    assert (latents.samples[3].labels == middle).all()
+    assert len({s.labels.tobytes() for s in latents.samples[3:6]}) > 1
+    again = LatentDataset(data, autoencoder, crops=3)
+    assert torch.equal(latents.latents, again.latents)
+    whole = PairDataset(find_pairs(photos)[0], palette, (24, 32))
+    assert len(LatentDataset(whole, autoencoder, crops=3)) == 6  # no room for another place

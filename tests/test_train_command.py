@@ -188,6 +188,36 @@ def test_weights_of_another_shape_are_taken_over_where_asked(command, tmp_path, 
     assert (spec.in_channels, spec.out_channels) == (6, 12)
 
 
+def test_a_model_goes_on_with_a_palette_of_ones_own(command, photos, tmp_path, capsys):
+    """`--init` alone: its latents, shape and schedule are kept, its labels found by name."""
+    first = command("ae", "--stage", "autoencoder", "--steps", "1", spec=SMALL_AUTOENCODER)
+    made = str(tmp_path / "ae" / "weights.safetensors")
+    base = command("base", "--steps", "1", "--autoencoder", made, "--noise-schedule", "cosine")
+    assert train.main(first) == 0 and train.main(base) == 0
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'title = "Mine"\nunlabeled = 0\n'
+        '[[classes]]\nid = 0\nname = "nothing"\ncolor = [0, 0, 0]\n'
+        '[[classes]]\nid = 1\nname = "heaven"\nsynonyms = ["sky"]\ncolor = [9, 9, 250]\n'
+        '[[classes]]\nid = 2\nname = "lava"\ncolor = [250, 9, 9]\n'
+        '[[classes]]\nid = 3\nname = "ash"\ncolor = [90, 90, 90]\n'
+    )
+    init = str(tmp_path / "base" / "weights.safetensors")
+    words = ["--data", photos, "--palette", mine, "--out", tmp_path / "mine", "--init", init]
+    more = ["--steps", "1", "--batch", "2", "--threads", "1", "--warmup", "1", "--sheet-every", "0"]
+    capsys.readouterr()
+    assert train.main([str(w) for w in words + more]) == 0
+    said = capsys.readouterr().err
+    assert "heaven from sky" in said and "mean of all: lava, ash" in said
+    before, after = (
+        Checkpoint.open(tmp_path / n / "weights.safetensors") for n in ("base", "mine")
+    )
+    assert after.spec.num_classes == 4 and after.schedule == before.schedule
+    assert after.spec.autoencoder == before.spec.autoencoder
+    assert after.spec.picture_size == before.spec.picture_size == (16, 16)
+    assert after.training["settings"]["lr"] == train.DEFAULTS["tuning"]["lr"]
+
+
 def test_a_student_is_distilled_and_samples_in_two_steps(command, photos, tmp_path, capsys):
     """From photos to a student file that the engine opens like any other."""
     from core.engine import Engine

@@ -6,11 +6,43 @@ import torch
 from torch import nn
 
 from core.model.autoencoder import Autoencoder
-from core.model.spec import AutoencoderSpec
+from core.model.spec import AutoencoderSpec, ModelSpec
 from core.model.unet import SDMUNet
-from core.transfer import grown
+from core.palette import LabelClass, Palette
+from core.transfer import grown, relabelled, takeover
+from tests.conftest import TINY
 
 SMALL = AutoencoderSpec(latent_channels=2, quarter_width=8, eighth_width=8, half_width=4, blocks=1)
+
+
+def painted(name: str, *names: str, edges: bool = False, **synonyms: tuple[str, ...]) -> Palette:
+    """A palette of these labels; the first is the unlabeled one."""
+    classes = tuple(
+        LabelClass(i, n, (i, 2 * i, 9), synonyms=synonyms.get(n, ())) for i, n in enumerate(names)
+    )
+    return Palette(name, classes, unlabeled=0, instance_edges=edges)
+
+
+def test_labels_keep_their_weights_under_other_ids_and_names():
+    """By name, by synonym, and the unlabeled one; what is new starts from the mean of all."""
+    old = painted("old", "other", "sky", "water", "tree")
+    new = painted("new", "nothing", "wood", "lava", "sky", edges=True, wood=("tree",))
+    spec = ModelSpec(**TINY | {"num_classes": 4})
+    before, after = SDMUNet(spec), SDMUNet(replace(spec, num_classes=5))
+    grown(after, relabelled(before.state_dict(), takeover(new, old)))
+    plain = torch.eye(4).reshape(4, 4, 1, 1).expand(-1, -1, 8, 8)
+    shown = torch.eye(5).reshape(5, 5, 1, 1).expand(-1, -1, 8, 8)
+    norm = next(m for m in before.modules() if hasattr(m, "mlp_shared"))
+    twin = next(m for m in after.modules() if hasattr(m, "mlp_shared"))
+    old_hidden, new_hidden = norm.mlp_shared[0](plain), twin.mlp_shared[0](shown)
+    for new_id, old_id in ((0, 0), (1, 3), (3, 1)):
+        torch.testing.assert_close(new_hidden[new_id], old_hidden[old_id])
+    torch.testing.assert_close(new_hidden[2], old_hidden.mean(0))
+    assert all(
+        torch.equal(value, after.state_dict()[name])
+        for name, value in before.state_dict().items()
+        if "mlp_shared.0.weight" not in name
+    )
 
 
 def test_equal_shapes_are_copied_whole():
