@@ -117,9 +117,13 @@ class Checkpoint:
         }
         try:
             with atomic_path(Path(path)) as part:
-                save_file(tensors, part, {HEADER_KEY: json.dumps(self._header())})
+                save_file(tensors, part, self.metadata())
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path} could not be written: {error}.") from error
+
+    def metadata(self) -> dict[str, str]:
+        """The header as a safetensors file carries it."""
+        return {HEADER_KEY: json.dumps(self._header())}
 
     def _header(self) -> dict[str, Any]:
         return {

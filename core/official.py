@@ -1,0 +1,79 @@
+"""The checkpoints of the papers, as their authors saved them; no code in them is ever run."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+
+SHOWN = 8  # differences that a sentence names before it only counts
+
+
+class OfficialError(InputError):
+    """A file that is no state dict, or not of the network that was expected."""
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """The state dict in a `.pt` or `.pth` file: tensors by name, mapped from disk where possible.
+
+    Nothing in the file is ever executed: anything but tensors and plain containers is refused. A
+    dict under "state_dict" or "model" is opened, and what DataParallel puts in front of names
+    ("module.") is taken off. Raises `OfficialError`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise OfficialError(f"There is no file {path}.")
+    state = _load(path)
+    for key in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
+        raise OfficialError(f"{path} holds no state dict, but {type(state).__name__}.")
+    tensors = {str(k): v for k, v in state.items() if isinstance(v, Tensor)}
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def _load(path: Path) -> object:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols: what matters is raised
+            try:
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            except RuntimeError:  # saved before 2020, or not by torch.save: cannot be mapped
+                return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise OfficialError(
+            f"{path} holds more than tensors, and what it holds could run code when it is opened, "
+            "so it was not opened. Ask its author for a plain state dict."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        reason = str(error).partition("\n")[0] or "it is empty"
+        raise OfficialError(
+            f"{path} cannot be read as a file of torch.save: {reason}. Perhaps it is cut off: copy "
+            "it again."
+        ) from error
+
+
+def compare(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """What differs between a state dict and the names and shapes of a network, a line each."""
+    lines = [
+        f"{name} is {list(state[name].shape)}, expected {list(shape)}"
+        for name, shape in expected.items()
+        if name in state and tuple(state[name].shape) != tuple(shape)
+    ]
+    lines += [f"{name} is missing" for name in expected if name not in state]
+    return lines + [f"{name} is not expected" for name in state if name not in expected]
+
+
+def check(path: Path, state: Mapping[str, Tensor], expected: Mapping, what: str) -> None:
+    """Raise `OfficialError` that names what differs, if anything does."""
+    lines = compare(state, expected)
+    if lines:
+        more = f" … and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+        raise OfficialError(f"{path} is not {what}: {'; '.join(lines[:SHOWN])}{more}.")
