@@ -2,7 +2,7 @@
 
 The header is JSON under the metadata key `sdm-studio`: spec, schedule, the whole palette, a summary
 of the training, and the licence. Opening a model needs its path and nothing else. Tensor names are
-those of the modules, behind `unet.` and `autoencoder.`. No pickle is ever read.
+those of the modules, behind `unet.`, `autoencoder.` and `segmenter.`. No pickle is ever read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from core.errors import InputError
 from core.files import atomic_path
 from core.model.autoencoder import Autoencoder
-from core.model.spec import AutoencoderSpec, ModelSpec, SpecError, spec_from_dict
+from core.model.segmenter import LabelNet
+from core.model.spec import AutoencoderSpec, ModelSpec, SegmenterSpec, SpecError, spec_from_dict
 from core.model.unet import SDMUNet
 from core.palette import Palette, PaletteError
 from core.schedule import ScheduleSpec
@@ -36,12 +37,15 @@ class CheckpointError(InputError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The header of a checkpoint. `spec` is None for a file that holds an autoencoder alone."""
+    """The header of a checkpoint. `spec` is None for a file without a diffusion model: it holds an
+    autoencoder or a segmenter alone.
+    """
 
     palette: Palette
     spec: ModelSpec | None = None
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
     autoencoder: AutoencoderSpec | None = None
+    segmenter: SegmenterSpec | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     path: Path | None = None
@@ -87,11 +91,13 @@ class Checkpoint:
                 )
             spec = data["spec"] and ModelSpec.from_dict(data["spec"])
             alone = data["autoencoder"] and spec_from_dict(AutoencoderSpec, data["autoencoder"])
+            segmenter = data.get("segmenter") and spec_from_dict(SegmenterSpec, data["segmenter"])
             return cls(
                 palette=Palette.from_dict(data["palette"], where=str(path)),
                 spec=spec,
                 schedule=spec_from_dict(ScheduleSpec, data["schedule"]),
                 autoencoder=alone,
+                segmenter=segmenter,
                 training=data["training"],
                 licence=data["licence"],
                 path=path,
@@ -131,6 +137,7 @@ class Checkpoint:
             "spec": self.spec and self.spec.to_dict(),
             "schedule": asdict(self.schedule),
             "autoencoder": self.autoencoder and asdict(self.autoencoder),
+            "segmenter": self.segmenter and asdict(self.segmenter),
             "palette": self.palette.to_dict(),
             "training": dict(self.training),
             "licence": self.licence,
@@ -141,13 +148,27 @@ class Checkpoint:
     def load_unet(self) -> SDMUNet:
         """The U-Net in float32. Raises `CheckpointError` if it is not there or does not fit."""
         if self.spec is None:
-            raise CheckpointError(f"{self.path} holds an autoencoder alone, no diffusion model.")
+            held = "a segmenter" if self.segmenter else "an autoencoder"
+            raise CheckpointError(f"{self.path} holds {held} alone, no diffusion model.")
         return self._filled(SDMUNet, self.spec, "unet")
 
     def load_autoencoder(self) -> Autoencoder | None:
         """The autoencoder in float32, in eval mode; None for a model that works on pixels."""
         spec = self.spec.autoencoder if self.spec else self.autoencoder
         return self._filled(Autoencoder, spec, "autoencoder") if spec else None
+
+    def load_segmenter(self) -> LabelNet:
+        """The segmenter in float32. Raises `CheckpointError` if it is not there or does not fit."""
+        if self.segmenter is None:
+            raise CheckpointError(
+                f"{self.path} holds no segmenter. Train one with --stage segmenter."
+            )
+        if self.segmenter.labels != len(self.palette):
+            raise CheckpointError(
+                f"{self.path} does not fit its own header: {self.segmenter.labels} labels, but a "
+                f"palette of {len(self.palette)}. The file is damaged or hand-made."
+            )
+        return self._filled(LabelNet, self.segmenter, "segmenter")
 
     def _filled(self, make: type[nn.Module], spec: Any, part: str) -> Any:
         with torch.device("meta"):  # no time lost on random weights

@@ -42,6 +42,7 @@ from core.request import (
     Stepped,
 )
 from core.sampling import FEW_STEPS, SAMPLERS, Denoise, Moment, path_of, sample
+from core.segmenter import Segmenter, segmenter_path
 
 DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
@@ -64,11 +65,12 @@ class Engine:
             if unet is not None
         }
         self._taped: Taped | None = None  # of the last picture that guidance made with two branches
+        self.segmenter = self._open_segmenter()
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
-        self.info = _info(checkpoint, device, dtype, self.student is not None)
+        self.info = _info(checkpoint, device, dtype, self.student, self.segmenter)
 
     @classmethod
     def open(
@@ -96,6 +98,13 @@ class Engine:
                 "it away, or distil it again."
             )
         return self._placed(student.load_unet())
+
+    def _open_segmenter(self) -> Segmenter | None:
+        """The segmenter that lies beside this model."""
+        path = segmenter_path(self.checkpoint.path)
+        if path is None or not path.is_file():
+            return None
+        return Segmenter.open(path, self.checkpoint.palette).to(self.device, self.dtype)
 
     def _placed(self, module):
         return module.to(self.device, self.dtype).to(memory_format=torch.channels_last)
@@ -237,6 +246,14 @@ class Engine:
             return Stepped(number, plan.steps)
         return Preview(plan.outcome(self.decode(moment.prediction.x0)), number, plan.steps)
 
+    def segment(self, picture: np.ndarray) -> np.ndarray:
+        """How likely each label is at each place of a picture; see `core.request.Engine`."""
+        if self.segmenter is None:
+            raise RequestError(
+                f"{self.info.name} has no segmenter. Train one with core.train --stage segmenter."
+            )
+        return self.segmenter.probabilities(picture)
+
     # -- the ends ---------------------------------------------------------------------------------
 
     def marks(self, layout: Layout, crop: Crop) -> Marks:
@@ -273,7 +290,11 @@ def student_path(weights: Path | None) -> Path | None:
 
 
 def _info(
-    checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, student: bool
+    checkpoint: Checkpoint,
+    device: torch.device,
+    dtype: torch.dtype,
+    student: SDMUNet | None,
+    segmenter: Segmenter | None,
 ) -> ModelInfo:
     spec, path = checkpoint.spec, checkpoint.path
     training = checkpoint.training
@@ -288,7 +309,8 @@ def _info(
         device=device.type,
         precision=precision_name(dtype),
         summary=summary,
-        student=student,
+        student=student is not None,
+        segmenter=segmenter is not None,
     )
 
 

@@ -23,21 +23,23 @@ from core.evaluation import Evaluation
 from core.features import FeatureNetwork, open_inception, open_places
 from core.label_sheet import label_ids
 from core.measure import Measures, Segment, lpips_distance
+from core.outside_segmenter import OutsideSegmenter
 from core.palette import Palette
 from core.realism import Reference
 from core.reconstruction import Fidelity, Reconstruction
 from core.report import sweep_report, write_json
 from core.request import Engine
 from core.sample import add_sampling_options, open_engine, template_request
-from core.segmenter import Segmenter
+from core.segmenter import Segmenter, segmenter_path
 
 PACKAGED = "package"  # value of --inception without a file
+OWN = Path("own")  # value of --segmenter for the one that lies beside --weights
 
 
 def main(
     argv: list[str] | None = None,
     open_engine: Callable[[Path], Engine] = open_engine,
-    open_segmenter: Callable[[Path, Path, Palette, int], Segment] = Segmenter.open,
+    open_segmenter: Callable[[Path, Path, Palette, int], Segment] = OutsideSegmenter.open,
 ) -> int:
     """Run the command and return its exit status: 0, 2 (bad input) or 130 (stopped)."""
     args = _parser().parse_args(argv)
@@ -91,8 +93,7 @@ def _evaluation(args: argparse.Namespace, palette: Palette, open_segmenter: Call
     networks = _networks(args)
     measures = Measures(
         merged=merge_table(palette, _merges(args.merge, palette)),
-        segment=args.segmenter
-        and open_segmenter(args.segmenter, args.segmenter_classes, palette, args.threads),
+        segment=args.segmenter and _segmenter(args, palette, open_segmenter),
         distance=lpips_distance(args.lpips) if args.lpips and args.count > 1 else None,
         networks=networks,
         photos=args.real,
@@ -112,6 +113,15 @@ def _evaluation(args: argparse.Namespace, palette: Palette, open_segmenter: Call
     )
 
 
+def _segmenter(args: argparse.Namespace, palette: Palette, open_outside: Callable) -> Segment:
+    """Our own segmenter, or one of another vocabulary with the table of its classes."""
+    if args.segmenter == OWN:
+        return Segmenter.open(segmenter_path(args.weights), palette)
+    if args.segmenter.suffix == ".safetensors":
+        return Segmenter.open(args.segmenter, palette)
+    return open_outside(args.segmenter, args.segmenter_classes, palette, args.threads)
+
+
 def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:
     networks = []
     if args.inception:
@@ -125,6 +135,7 @@ def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse arguments that contradict each other. Raises `InputError`."""
+    ours = args.segmenter and (args.segmenter == OWN or args.segmenter.suffix == ".safetensors")
     alone, networks = args.autoencoder_only, bool(args.inception or args.places)
     sheets = args.sheet or args.labels_sheet is not None
     problems = (
@@ -135,8 +146,13 @@ def _check(args: argparse.Namespace) -> None:
             "There is nothing to measure with: give --segmenter, --lpips, --inception or --places.",
         ),
         (
-            bool(args.segmenter) != bool(args.segmenter_classes),
-            "--segmenter and --segmenter-classes belong together: give both.",
+            bool(args.segmenter and not ours) != bool(args.segmenter_classes),
+            "A .tflite --segmenter and --segmenter-classes belong together: give both. Our own "
+            "needs no classes.",
+        ),
+        (
+            args.segmenter == OWN and not args.weights,
+            "--segmenter own lies beside the model: give --weights too, or the segmenter's file.",
         ),
         (args.lpips and not args.weights, "--lpips compares samples: give --weights too."),
         (
@@ -211,8 +227,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--palette", default="landscape", help="palette of the labels if no --weights (landscape)")
     add("--threads", type=int, help="threads of all networks (as torch chooses)")
     add = parser.add_argument_group("agreement and diversity").add_argument
-    add("--segmenter", type=Path, help=".tflite network that labels pictures")
-    add("--segmenter-classes", type=Path, help=".csv: its class → our label")
+    add("--segmenter", type=Path, help="own, a .safetensors of ours, or a .tflite network")
+    add("--segmenter-classes", type=Path, help=".csv: class of the .tflite → our label")
     add("--merge", nargs="*", metavar="A=B", help="labels to count as one (as docs/evaluate.md)")
     add("--lpips", type=Path, help="LPIPS network (.safetensors) for the diversity of --seeds")
     add = parser.add_argument_group("realism").add_argument

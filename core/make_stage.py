@@ -19,12 +19,14 @@ from core.distillation import ConsistencyObjective
 from core.errors import InputError
 from core.latents import LatentDataset
 from core.model.autoencoder import Autoencoder
-from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
+from core.model.segmenter import LabelNet
+from core.model.spec import AutoencoderSpec, ModelSpec, SegmenterSpec, spec_from_dict
 from core.model.unet import SDMUNet
 from core.objective import DiffusionObjective, balanced_weights
 from core.palette import Palette, normalise
 from core.perceptual import LPIPS
 from core.schedule import ScheduleSpec
+from core.segmenter_stage import SegmenterStage
 from core.stages import AutoencoderStage, DiffusionSettings, DiffusionStage, Stage
 from core.transfer import grown, relabelled, takeover
 
@@ -59,6 +61,8 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
         )
     if args.stage == "distillation":
         return _distillation(args, data, device)
+    if args.stage == "segmenter":
+        return _segmenter(args, data, device)
     return _diffusion(args, data, device)
 
 
@@ -141,6 +145,23 @@ def _distillation(
     return DiffusionStage(
         dataset, palette, objective, settings, device, autoencoder, "distillation"
     )
+
+
+def _segmenter(args: argparse.Namespace, data: PairDataset, device: torch.device) -> SegmenterStage:
+    """The stage that learns to tell labels apart: a new network, or that of `--init`."""
+    spec = spec_from_dict(SegmenterSpec, {"labels": len(data.palette)} | args.spec)
+    if any(side % spec.multiple for side in data.size):
+        height, width = data.size
+        raise InputError(f"--size {height}x{width} must be multiples of {spec.multiple}.")
+    model = LabelNet(spec)
+    if args.init:
+        checkpoint = Checkpoint.open(args.init)
+        old = checkpoint.load_segmenter()
+        if old.spec != spec or not same_labels(checkpoint.palette, data.palette):
+            raise InputError(f"{args.init} holds another segmenter than this run's. Leave it out.")
+        model.load_state_dict(old.state_dict())
+    weights = balanced_weights(label_shares(data), args.balance) if args.balance else None
+    return SegmenterStage(data, model, device, weights)
 
 
 def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:

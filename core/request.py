@@ -254,6 +254,7 @@ class ModelInfo:
     precision: str  # "float32", "bfloat16", "float16"
     summary: str = ""  # one line about training, for tooltips
     student: bool = False  # whether a distilled few-step student is there
+    segmenter: bool = False  # whether it can tell which label each place of a picture looks like
 
 
 class Engine(Protocol):
@@ -282,4 +283,12 @@ class Engine(Protocol):
 
     def picture_of(self, x0: np.ndarray) -> np.ndarray:
         """uint8 `[H, W, 3]`, the picture of an x0 float16 `[C, h, w]`, as in a `Trajectory`."""
+        ...
+
+    def segment(self, picture: np.ndarray) -> np.ndarray:
+        """How likely each label is, float32 `[labels, h, w]`, of a picture uint8 `[H, W, 3]`.
+
+        h and w are of its proportions, at a resolution of the engine's choice. Raises
+        `RequestError` where `info.segmenter` is False.
+        """
         ...

@@ -1,7 +1,8 @@
-"""`python -m core.train`: train autoencoder or diffusion model on a folder of labelled photos.
+"""`python -m core.train`: train a model or a part of it on a folder of labelled photos.
 
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage autoencoder
     python -m core.train --data DIR --palette NAME|FILE --out DIR --autoencoder FILE
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage segmenter
     python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
@@ -67,6 +68,14 @@ DEFAULTS = {
         "lr_schedule": "cosine",
         "ema": 0.99,
     },
+    "segmenter": {
+        "steps": 4_000,
+        "lr": 2e-3,
+        "lr_schedule": "cosine",
+        "ema": 0.995,
+        "size": (128, 128),
+        "weighting": "uniform",
+    },
     "diffusion": {  # the paper's
         "steps": 300_000,
         "lr": 1e-4,
@@ -77,7 +86,7 @@ DEFAULTS = {
     },
 }
 
-STAGES = ("autoencoder", "diffusion", "distillation")
+STAGES = ("autoencoder", "diffusion", "distillation", "segmenter")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -364,7 +373,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--grow", action="store_true", help="with --init of another shape: take over what fits")
     add("--freeze-encoder", action="store_true", help="with --init: train the decoder alone")
     add(
-        "--spec", type=json.loads, default={}, help="fields of ModelSpec (AutoencoderSpec), as JSON"
+        "--spec",
+        type=json.loads,
+        default={},
+        help="fields of ModelSpec (AutoencoderSpec, SegmenterSpec), as JSON",
     )
     add(
         "--noise-schedule",

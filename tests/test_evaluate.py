@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from core.errors import InputError
 from core.evaluate import main
 from core.measure import lpips_distance
+from core.outside_segmenter import OutsideSegmenter, read_membership
 from core.palette import LabelClass, Palette
 from core.report import folded, report
 from core.request import ModelInfo, Result, Started
-from core.segmenter import Segmenter, read_membership
 from tests.test_features import places_tensors
 
 PALETTE = Palette(
@@ -56,7 +56,7 @@ def test_classes_of_one_label_add_their_probabilities():
     """Two weaker classes that mean sea win over one stronger class that means sky."""
     membership = np.float32([[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]])
     interpreter = ScriptedInterpreter(np.log([0.4, 0.3, 0.25, 0.05]))
-    found = Segmenter(interpreter, membership)(np.full((6, 4, 3), 255, np.uint8), (6, 4))
+    found = OutsideSegmenter(interpreter, membership)(np.full((6, 4, 3), 255, np.uint8), (6, 4))
     assert found.shape == (6, 4) and found.dtype == np.uint8 and (found == 1).all()
     assert interpreter.seen.shape == (1, 2, 2, 3) and (interpreter.seen == 1).all()
 
@@ -64,13 +64,13 @@ def test_classes_of_one_label_add_their_probabilities():
 def test_a_segmenter_tells_the_labels_that_its_classes_mean():
     """Sand is no class of this network: it will never be found."""
     membership = np.float32([[1, 0, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0]])
-    assert Segmenter(ScriptedInterpreter([0, 0, 0, 0]), membership).tells == {0, 1}
+    assert OutsideSegmenter(ScriptedInterpreter([0, 0, 0, 0]), membership).tells == {0, 1}
 
 
 def test_a_network_and_a_table_of_other_classes_are_refused():
     """Otherwise every label would silently be another one."""
     with pytest.raises(InputError, match="4 classes apart.*3 rows"):
-        Segmenter(ScriptedInterpreter([0, 0, 0, 0]), np.eye(3, dtype=np.float32))
+        OutsideSegmenter(ScriptedInterpreter([0, 0, 0, 0]), np.eye(3, dtype=np.float32))
 
 
 def table(folder, *rows):
@@ -96,7 +96,7 @@ def test_a_missing_interpreter_says_how_to_install_it(tmp_path, monkeypatch):
     """The extra is optional, so its absence is bad input and no traceback."""
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(InputError, match="pip install ai-edge-litert"):
-        Segmenter.open(tmp_path / "net.tflite", table(tmp_path, "0,air,0,sky"), PALETTE)
+        OutsideSegmenter.open(tmp_path / "net.tflite", table(tmp_path, "0,air,0,sky"), PALETTE)
 
 
 # -- the command ----------------------------------------------------------------------------------

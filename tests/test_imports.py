@@ -16,6 +16,7 @@ SHARED = {  # what both window and models may know
     "core.errors",
     "core.files",
     "core.labelmap",
+    "core.matching",
     "core.openraster",
     "core.palette",
     "core.picture",

@@ -35,6 +35,27 @@ class AutoencoderSpec:
 
 
 @dataclass(frozen=True)
+class SegmenterSpec:
+    """The small segmenter: what it tells apart, and how wide it is at 1/4, 1/8, … of a picture."""
+
+    labels: int  # of the palette
+    widths: tuple[int, ...] = (32, 80, 112, 112)  # channels of each level
+    blocks: tuple[int, ...] = (1, 2, 3, 2)  # residual blocks of each level
+    head: int = 64  # channels on the way back up
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or not self.widths:
+            raise SpecError(f"widths {self.widths} and blocks {self.blocks} differ in number.")
+
+    factor = 4  # picture pixels per pixel of the answer, in each direction
+
+    @property
+    def multiple(self) -> int:
+        """Sides of a picture must be multiples of this many pixels."""
+        return self.factor * 2 ** (len(self.widths) - 1)
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """The SDM U-Net. The first group carries the names of the official constructor."""
 
