@@ -29,6 +29,7 @@ FILE = (
     Wish("import", "Import…", ("Ctrl+I",)),
     Wish("export", "Export…", ("Ctrl+Shift+E", "Ctrl+Alt+E")),
     Wish("photo", "Photo to trace…", ("Ctrl+R",)),
+    Wish("photo_labels", "Labels from photo…", ("Ctrl+Alt+R",)),
     Wish("quit", "Quit", ("Ctrl+Q",)),
 )
 EDIT = (
@@ -93,6 +94,10 @@ LOCAL = (
     Wish("keep_edit", "Keep the proposal", ("Return", "Enter")),
     Wish("next_edit", "Next proposal", ("Right",)),
     Wish("previous_edit", "Previous proposal", ("Left",)),
+)
+MATCH = (
+    Wish("differences", "Where the picture differs", ("D",)),
+    Wish("best_of", "Take the best of some seeds", ("Ctrl+Alt+Return", "Ctrl+Alt+Enter")),
 )
 HISTORY = (
     Wish("use_settings", "Use these settings", ("Ctrl+U",), "use"),

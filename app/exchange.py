@@ -60,6 +60,7 @@ class Exchange(QObject):
         self._scene, self._undo_stack = scene, undo_stack
         self._studio, self._filing, self._scene_file = studio, filing, scene_file
         self.open_weights: Callable[[Path], Engine] | None = None  # how a weights file is opened
+        self.make_labels: Callable[[Path], None] | None = None  # what finds the labels of a photo
         self.reference = Reference(scene)
         self.pictures: Callable[[], list[Result]] = self._shown_picture
         self._store, self._reader = store, reader
@@ -187,11 +188,14 @@ class Exchange(QObject):
         )
         under = box.addButton("Under the map", QMessageBox.ButtonRole.AcceptRole)
         beside = box.addButton("Beside the map", QMessageBox.ButtonRole.AcceptRole)
+        labels = box.addButton("Make labels from it…", QMessageBox.ButtonRole.ActionRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(under)
         box.exec()
         if box.clickedButton() in (under, beside):
             self.load_photo(path, box.clickedButton() is under)
+        elif box.clickedButton() is labels:
+            self.make_labels(path)
 
     def load_photo(self, path: Path, under: bool) -> None:
         """Take the photo in `path` to trace from; raises `InputError` if it cannot be read."""

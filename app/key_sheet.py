@@ -17,7 +17,12 @@ SECTIONS = (
     ("Labels and brush", actions.LABELS + actions.CONTROLS),
     (
         "Picture and view",
-        actions.PICTURE + actions.STEPS + actions.HISTORY + actions.VIEW + actions.LABEL_VIEW,
+        actions.PICTURE
+        + actions.STEPS
+        + actions.MATCH
+        + actions.HISTORY
+        + actions.VIEW
+        + actions.LABEL_VIEW,
     ),
     ("Local edits", actions.LOCAL),
     ("File and edit", actions.FILE + actions.EDIT + actions.MAP),

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app import actions
 from app.actions import Wish, build_action
+from app.best_of import BestOf
 from app.canvas import Canvas
 from app.commands import UndoStack
 from app.drop import DropArea
@@ -29,7 +30,10 @@ from app.gallery import Gallery
 from app.icons import retint
 from app.keeping import Keeping
 from app.key_sheet import KeySheet
+from app.looking import Looking
 from app.map_work import MapWork
+from app.match_desk import MatchDesk
+from app.matches import Matches
 from app.palettes.controlling import Controlling
 from app.palettes.desk import PaletteDesk
 from app.palettes.library import Library
@@ -45,6 +49,7 @@ from app.panels.scrubber import ScrubberBar
 from app.panels.tools import ToolStrip
 from app.pen import Pen
 from app.photo_desk import PhotoDesk
+from app.photo_labels import PhotoLabels
 from app.project import SUFFIX
 from app.reader import Reader
 from app.recent import RecentMenu
@@ -129,6 +134,7 @@ class MainWindow(QMainWindow):
             "generate": self.studio.generate,
             "cancel": self._cancel,
             "variations": self._vary,
+            "best_of": lambda: self.best_of.begin(self._vary),
             "update": lambda: self.local.update(),
             "repaint": lambda: self.local.repaint(),
             "mark": lambda: self.local.mark(not self.local.marking),
@@ -157,6 +163,7 @@ class MainWindow(QMainWindow):
             "import": self.exchange.ask_import,
             "export": self.exchange.ask_export,
             "photo": self.exchange.ask_photo,
+            "photo_labels": lambda: self.photo_labels.ask(),
             "photo_under": lambda: self.photo.toggle(),
             "photo_away": self.exchange.reference.remove,
             "use_settings": self.gallery.use,
@@ -174,7 +181,8 @@ class MainWindow(QMainWindow):
         for digit in DIGITS:
             slots[f"pinned_{digit}"] = partial(self._take_pinned, digit)
             slots[f"pin_{digit}"] = partial(lambda d: self.palettes.pin_in_hand(d), digit)
-        for name in (*(wish.name for wish in actions.LABEL_VIEW), "show_region"):
+        switches = (*(wish.name for wish in actions.LABEL_VIEW), "show_region", "differences")
+        for name in switches:
             slots[name] = lambda: None  # a switch: the desk that it belongs to hears it toggle
         self.acts = {wish.name: self._build_action(wish, slots) for wish in all_wishes()}
         self.shortcuts = Shortcuts(all_wishes(), self.store)
@@ -220,7 +228,9 @@ class MainWindow(QMainWindow):
         self.exchange.openers[".toml"] = self.palettes.converting.take
         self.scrubbing = Scrubbing(self.studio)
         self.scrubber = ScrubberBar(self.acts["fork"])
-        self.result_panel = ResultPanel(self.acts["save_picture"], self.scrubber)
+        self.result_panel = ResultPanel(
+            self.acts["save_picture"], self.acts["differences"], self.scrubber
+        )
         self.generate_panel = GeneratePanel(self.studio.settings)
         self.history_panel = HistoryPanel(
             self.gallery.filter, self._acts(actions.HISTORY[:4]), self.acts["history_limit"]
@@ -228,6 +238,20 @@ class MainWindow(QMainWindow):
         self.recovery_bar = RecoveryBar()
         view = [self.acts["fit"], self.acts["actual_size"]]
         self.options = OptionsBar(self.acts["preserve"], view)
+        looking = Looking(self.studio)
+        matches = Matches(self.studio, looking)
+        self.match = MatchDesk(self.studio, matches, self.result_panel, self.acts)
+        self.photo_labels = PhotoLabels(
+            self,
+            self.scene,
+            self.studio,
+            self.undo_stack,
+            looking,
+            self.exchange.reference,
+            self.store,
+            self.reader,
+        )
+        self.exchange.make_labels = self.photo_labels.take
         self.desk = VariationsDesk(
             self.canvas,
             self.studio,
@@ -235,7 +259,9 @@ class MainWindow(QMainWindow):
             self.keeping.history,
             self.result_panel,
             self.scene,
+            matches,
         )
+        self.best_of = BestOf(self.desk.variations)
         self.local = EditDesk(
             self.canvas,
             self.studio,
@@ -281,6 +307,8 @@ class MainWindow(QMainWindow):
             ("History", self.history_panel),
         )
         self.docks = [self._build_dock(title, panel) for title, panel in panels]
+        self.match_dock = self._build_dock("Match", self.match.panel)
+        self.match.hang(self.match_dock)
         self.photo_dock = self._build_dock("Photo", PictureView())
         self.photo = PhotoDesk(self.exchange.reference, self.canvas, self.photo_dock, self.acts)
 
@@ -296,6 +324,8 @@ class MainWindow(QMainWindow):
         self.addDockWidget(RIGHT, result)
         self.addDockWidget(RIGHT, generate)
         self.tabifyDockWidget(generate, local)
+        self.tabifyDockWidget(local, self.match_dock)
+        self.match_dock.hide()
         generate.raise_()
         self.addDockWidget(RIGHT, self.photo_dock)
         self.photo_dock.hide()
@@ -308,7 +338,7 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         bar = self.menuBar()
         file = bar.addMenu("&File")
-        _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 8))
+        _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 9))
         file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
         edit = bar.addMenu("&Edit")
         wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.CONTROLS)
@@ -318,14 +348,17 @@ class MainWindow(QMainWindow):
         _fill_menu(edit, self._acts(actions.SETUP), breaks=(0,))
         bar.addMenu(self.palettes.menu)
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
-        wishes = actions.PICTURE + actions.LOCAL + actions.STEPS + actions.HISTORY
-        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 10, 13, 16))
+        parts = (actions.PICTURE, actions.LOCAL, actions.STEPS, actions.MATCH, actions.HISTORY)
+        wishes = [wish for part in parts for wish in part]
+        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 10, 13, 16, 18))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
         _fill_menu(view, self._acts(actions.LABEL_VIEW))
         view.addSeparator()
-        view.addActions([dock.toggleViewAction() for dock in [*self.docks, self.photo_dock]])
+        view.addActions(
+            [dock.toggleViewAction() for dock in [*self.docks, self.match_dock, self.photo_dock]]
+        )
         view.addAction("Reset layout").triggered.connect(self.reset_layout)
         view.addSeparator()
         self._build_theme_menu(view.addMenu("Theme"))
@@ -391,6 +424,8 @@ class MainWindow(QMainWindow):
         self.filing.failed.connect(self.show_failure)
         self.exchange.done.connect(self._on_file)
         self.exchange.failed.connect(self.show_failure)
+        self.photo_labels.failed.connect(self.show_failure)
+        self.best_of.told.connect(self.error_bar.show_error)
         self._connect_keeping()
         DropArea(self, self.exchange.take)
         self.palettes.converting.failed.connect(self.show_failure)
@@ -573,6 +608,7 @@ def all_wishes() -> list[Wish]:
         actions.PICTURE,
         actions.STEPS,
         actions.LOCAL,
+        actions.MATCH,
         actions.HISTORY,
         actions.VIEW,
         actions.LABEL_VIEW,

@@ -124,7 +124,7 @@ class Studio(QObject):
         self._painting = False
         self._stale = False
         self._step, self._steps, self._began = 0, 0, 0.0
-        self._ticket = 0
+        self._ticket = self._asked = 0
         self._wish: tuple = ()  # what was asked for last: arguments of `vary`; none for `generate`
         self._worker = Worker(self)
         self._worker.happened.connect(self._on_event)
@@ -167,7 +167,14 @@ class Studio(QObject):
         if self._phase not in ("ready", "failed"):
             return 0
         self._ticket = self._worker.submit(lambda: self._asking(question, tell))
+        self._asked = self._ticket
         return self._ticket
+
+    @property
+    def free(self) -> bool:
+        """Whether a question now would be answered and take nobody's place."""
+        ready = self._phase in ("ready", "failed") and not self._steps
+        return ready and self.model is not None and not (self._asked and self.awaits(self._asked))
 
     def awaits(self, ticket: int) -> bool:
         """Whether the answer to that question is still to come."""
@@ -396,6 +403,7 @@ class Studio(QObject):
             if isinstance(event, Failed):
                 self.failed.emit(event)
             return
+        self._asked = 0
         match event:
             case Opened(info=info):
                 self.model, self.reading.model_palette = info, info.palette

@@ -12,11 +12,13 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from app.history import History
 from app.kept import Kept
+from app.matches import Matches
 from app.png import shrunk
 from app.settings import GenerateSettings
 from app.studio import Status, Studio, Varied
 from app.worker import failure
 from core.errors import InputError
+from core.matching import Match
 from core.request import MAX_SEED, Preview, Result
 
 MAX_PICTURES = 64  # on one grid
@@ -27,13 +29,14 @@ MAX_SCALE = 100.0  # what a request takes
 @dataclass(frozen=True, eq=False)
 class Variation:
     """One picture of the grid. image: uint8 `[H, W, 3]` to draw there, None until the first preview
-    of it; result: None until it is finished."""
+    of it; result: None until it is finished; match: None until it is known."""
 
     seed: int
     scale: float
     image: np.ndarray | None = None
     result: Kept | None = None
     original: bool = False
+    match: Match | None = None
 
 
 class Variations(QObject):
@@ -48,16 +51,20 @@ class Variations(QObject):
     filled = Signal(int)
     left = Signal()
 
-    def __init__(self, studio: Studio, undo_stack: QUndoStack, history: History) -> None:
+    def __init__(
+        self, studio: Studio, undo_stack: QUndoStack, history: History, matches: Matches
+    ) -> None:
         super().__init__()
         self.pictures: list[Variation] = []
         self.open = False
         self._studio, self._undo_stack, self._history = studio, undo_stack, history
+        self._matches = matches
         self._count = 0  # pictures of one scale
         studio.varying_begun.connect(self._begin)
         studio.varied.connect(self._take)
         studio.palette_differs.connect(self.leave)
         studio.status_changed.connect(self._follow)
+        matches.found.connect(self._take_match)
 
     @property
     def first(self) -> int:
@@ -130,6 +137,14 @@ class Variations(QObject):
                 index = first + (result.request.seed - self.pictures[first].seed) % (MAX_SEED + 1)
                 kept = self._history.hold(result)
                 self._fill(index, image=shrunk(result.image, SIDE), result=kept)
+                self._matches.want(result, kept)
+
+    def _take_match(self, about: object, match: Match) -> None:
+        """about: what `want` was told, or the present picture."""
+        for index, picture in enumerate(self.pictures):
+            present = picture.original and about is self._studio.result
+            if present or picture.result is about:
+                self._fill(index, match=match)
 
     def _fill(self, index: int, **news: object) -> None:
         self.pictures[index] = replace(self.pictures[index], **news)
@@ -143,7 +158,8 @@ class Variations(QObject):
     def _original(self, result: Result) -> Variation:
         seed, scale = result.request.seed, result.request.scales[-1]
         image, kept = shrunk(result.image, SIDE), self._history.hold(result)
-        return Variation(seed, scale, image, kept, original=True)
+        match = self._matches.of(result)
+        return Variation(seed, scale, image, kept, original=True, match=match)
 
 
 class Adopt(QUndoCommand):

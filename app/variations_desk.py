@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDockWidget, QStackedWidget, QWidget
 
 from app.canvas import Canvas
 from app.history import History
+from app.matches import Matches
 from app.panels.variations import VariationsPanel
 from app.scene import Scene
 from app.studio import Studio
@@ -29,10 +30,11 @@ class VariationsDesk(QObject):
         history: History,
         picture: QWidget,
         scene: Scene,
+        matches: Matches,
     ) -> None:
         super().__init__(canvas)
         self.panel = VariationsPanel()
-        self.variations = Variations(studio, undo_stack, history)
+        self.variations = Variations(studio, undo_stack, history, matches)
         self.place = QStackedWidget()
         self.place.addWidget(picture)
         self.place.addWidget(self.panel)

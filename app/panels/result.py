@@ -7,6 +7,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from app.heat_legend import HeatLegend
 from app.imaging import picture_image
 
 HINT = (
@@ -23,6 +24,7 @@ class PictureView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._picture: QImage | None = None
+        self._instead: QImage | None = None
         self.setMinimumSize(160, 120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Picture")
@@ -30,6 +32,11 @@ class PictureView(QWidget):
     def show_picture(self, picture: np.ndarray | None) -> None:
         """uint8 `[H, W, 3]`, or None."""
         self._picture = None if picture is None else picture_image(picture)
+        self.update()
+
+    def show_instead(self, picture: np.ndarray | None) -> None:
+        """Show this in place of the picture, at its place, until None is given."""
+        self._instead = None if picture is None else picture_image(picture)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -40,7 +47,7 @@ class PictureView(QWidget):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, HINT)
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(self._place(), self._picture)
+        painter.drawImage(self._place(), self._instead or self._picture)
 
     def _place(self) -> QRectF:
         room = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
@@ -51,26 +58,32 @@ class PictureView(QWidget):
 
 
 class ResultPanel(QWidget):
-    """The picture above a line with its caption and a button that saves it.
+    """The picture above a line with its caption, a switch for its heat-map and a button that saves
+    it.
 
-    below: what stands between the two.
+    below: what stands between picture and caption.
     """
 
-    def __init__(self, save: QAction, below: QWidget) -> None:
+    def __init__(self, save: QAction, differences: QAction, below: QWidget) -> None:
         super().__init__()
         self.view = PictureView()
+        self.legend = HeatLegend()
+        self.legend.hide()
         self.caption = QLabel(objectName="faint")
         self.caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        button = QToolButton()
-        button.setDefaultAction(save)
+        self.match, saving = QToolButton(), QToolButton()
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.caption, 1)
-        row.addWidget(button)
+        for button, action in ((self.match, differences), (saving, save)):
+            button.setDefaultAction(action)
+            row.addWidget(button)
+        self.match.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 10, 0)
         layout.setSpacing(2)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.legend)
         layout.addWidget(below)
         layout.addLayout(row)
 
@@ -82,3 +95,12 @@ class ResultPanel(QWidget):
         self.view.show_picture(picture)
         self.caption.setText(caption)
         self.caption.setToolTip(caption)
+
+    def show_match(self, known: bool) -> None:
+        """Whether there is a figure for the switch of the heat-map to say."""
+        self.match.setVisible(known)
+
+    def show_heat(self, picture: np.ndarray | None) -> None:
+        """Show the heat-map, uint8 `[H, W, 3]`, in place of the picture; None for the picture."""
+        self.view.show_instead(picture)
+        self.legend.setVisible(picture is not None)

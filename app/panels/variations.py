@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, sqrt
 
 from PySide6.QtCore import (
@@ -18,6 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -32,6 +33,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.imaging import picture_image
+from app.percent import percent
 from app.tips import set_tip
 from app.variations import Variation, read_scales
 
@@ -48,22 +50,36 @@ class Places(QAbstractTableModel):
         super().__init__()
         self._pictures: list[Variation] = []
         self._places: list[tuple[int, int]] = []
+        self._per_row = 0
         self._images: dict[int, QImage] = {}
         self._size = 0, 0
 
     def lay_out(self, pictures: list[Variation], per_row: int) -> None:
         """Take other pictures. per_row: of one scale; 0 for a square."""
+        self._pictures, self._images, self._per_row = list(pictures), {}, per_row
+        self.arrange(range(len(pictures)), per_row)
+
+    def rank(self, ranked: bool) -> None:
+        """The best match first, behind the original, in a square; or as they were sampled."""
+        numbers = range(len(self._pictures))
+        if ranked:
+            self.arrange(sorted(numbers, key=lambda n: _rank(self._pictures[n])), 0)
+        else:
+            self.arrange(numbers, self._per_row)
+
+    def arrange(self, numbers: Sequence[int], per_row: int) -> None:
+        """Lay the pictures out in the order of `numbers`."""
         self.beginResetModel()
-        lead = int(bool(pictures) and pictures[0].original)
-        columns = lead + per_row if per_row else ceil(sqrt(len(pictures)))
-        self._pictures, self._images = list(pictures), {}
-        self._places = [
+        lead = int(bool(self._pictures) and self._pictures[0].original)
+        columns = lead + per_row if per_row else ceil(sqrt(len(numbers)))
+        places = [
             divmod(i, columns)
             if not per_row or i < lead
             else ((i - lead) // per_row, lead + (i - lead) % per_row)
-            for i in range(len(pictures))
+            for i in range(len(numbers))
         ]
-        self._size = 1 + max((row for row, _ in self._places), default=-1), columns
+        self._places = [place for _, place in sorted(zip(numbers, places, strict=True))]
+        self._size = 1 + max((row for row, _ in places), default=-1), columns
         self.endResetModel()
 
     def show(self, number: int, picture: Variation) -> None:
@@ -146,6 +162,14 @@ class Grid(QTableView):
         if pictures:
             self.setCurrentIndex(self.places.place(0))
 
+    def rank(self, ranked: bool) -> None:
+        """See `Places.rank`; the current picture stays so."""
+        current = self.current()
+        self.places.rank(ranked)
+        self._scale()
+        if current is not None:
+            self.setCurrentIndex(self.places.place(current))
+
     def current(self) -> int | None:
         """The number of the current picture."""
         return self.places.number(self.currentIndex())
@@ -225,7 +249,9 @@ class PictureDelegate(QStyledItemDelegate):
             painter.drawImage(_fitted(image.size(), place), image)
             painter.setOpacity(1.0)
         if picture.original:
-            _draw_tag(painter, place, "original")
+            _draw_tag(painter, place, "original", left=True)
+        if picture.match is not None:
+            _draw_tag(painter, place, percent(picture.match.agreement), left=False)
         if index == option.widget.currentIndex():
             painter.setPen(QPen(option.palette.color(QPalette.ColorRole.Highlight), 3))
             painter.drawRect(option.rect.adjusted(2, 2, -3, -3))
@@ -238,10 +264,13 @@ def _fitted(size: QSize, place: QRect) -> QRectF:
     return fitted
 
 
-def _draw_tag(painter: QPainter, place: QRect, text: str) -> None:
+def _draw_tag(painter: QPainter, place: QRect, text: str, left: bool) -> None:
     metrics = painter.fontMetrics()
     tag = QRect(0, 0, metrics.horizontalAdvance(text) + 10, metrics.height() + 2)
-    tag.moveBottomLeft(place.bottomLeft())
+    if left:
+        tag.moveBottomLeft(place.bottomLeft())
+    else:
+        tag.moveTopRight(place.topRight())
     painter.fillRect(tag, QColor(0, 0, 0, 170))
     painter.setPen(QColor("white"))
     painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, text)
@@ -305,6 +334,9 @@ class VariationsPanel(QWidget):
         return row
 
     def _build_buttons(self) -> QHBoxLayout:
+        self.by_match = QCheckBox("Best match first")
+        self.by_match.setToolTip("Sort the finished pictures by how much they show what is painted")
+        self.by_match.toggled.connect(self.grid.rank)
         self.take = QPushButton("Use this picture", enabled=False)
         self.take.setToolTip("Make it the picture of the scene (Enter on the grid)")
         self.take.clicked.connect(self._take_current)
@@ -313,6 +345,7 @@ class VariationsPanel(QWidget):
         self.leave.clicked.connect(self.left)
         row = QHBoxLayout()
         row.setSpacing(6)
+        row.addWidget(self.by_match)
         row.addWidget(self.take, 2)
         row.addWidget(self.leave, 1)
         return row
@@ -345,6 +378,8 @@ class VariationsPanel(QWidget):
     def show_pictures(self, pictures: list[Variation], per_row: int) -> None:
         """Show the grid from its start. per_row: see `Places.lay_out`."""
         self.grid.show_pictures(pictures, per_row)
+        self.by_match.setEnabled(False)
+        self._rank()
         if pictures:
             self.grid.setFocus()
         self._tell()
@@ -352,8 +387,15 @@ class VariationsPanel(QWidget):
     def show_picture(self, index: int, picture: Variation) -> None:
         """Picture `index` is new."""
         self.grid.places.show(index, picture)
+        if picture.match is not None and not picture.original:
+            self.by_match.setEnabled(True)
+            self._rank()
         if index == self.grid.current():
             self._tell()
+
+    def _rank(self) -> None:
+        if self.by_match.isChecked():
+            self.grid.rank(True)
 
     def _on_walk(self, index: int) -> None:
         self._tell()
@@ -375,4 +417,15 @@ class VariationsPanel(QWidget):
 def describe(picture: Variation) -> str:
     """One line about a picture, for the caption and for screen readers."""
     lead = "original · " if picture.original else "" if picture.result else "forming · "
-    return f"{lead}seed {picture.seed} · guidance {picture.scale:g}"
+    text = f"{lead}seed {picture.seed} · guidance {picture.scale:g}"
+    if picture.match is None:
+        return text
+    worst = picture.match.labels[0]
+    name = f"{picture.match.palette[worst.label].name} {percent(worst.agreement)}"
+    return f"{text} · match {percent(picture.match.agreement)}, worst {name}"
+
+
+def _rank(picture: Variation) -> tuple[bool, float]:
+    """The original first, then by match; those whose match is not known come last."""
+    agreement = picture.match.agreement if picture.match else -1.0
+    return not picture.original, -agreement

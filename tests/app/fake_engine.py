@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Semaphore
 
 import numpy as np
@@ -21,9 +22,10 @@ class FakeEngine:
     blended with the picture as asked.
 
     hold() makes every step wait until let(n) allows n of them or go() all. fail_at: the step that
-    raises `error`. pause: seconds that each step takes. What was asked of it is kept: requests,
-    scales (one per step), closed (how many samples were given up early), decoded (numbers of
-    steps). With `keep_trajectory` a result carries a state for each step.
+    raises `error`. pause: seconds that each step takes. can_see(finds): it has a segmenter, which
+    answers with `finds(picture)`. What was asked of it is kept: requests, scales (one per step),
+    closed (how many samples were given up early), decoded (numbers of steps), looks (how often it
+    was to look at a picture). With `keep_trajectory` a result carries a state for each step.
     """
 
     def __init__(self, palette: Palette | None = None) -> None:
@@ -37,6 +39,8 @@ class FakeEngine:
         self.scales: list[float] = []
         self.closed = 0
         self.decoded: list[int] = []
+        self.looks = 0
+        self._finds: Callable[[np.ndarray], np.ndarray] | None = None
         self._held: Semaphore | None = None
 
     def hold(self) -> None:
@@ -52,6 +56,16 @@ class FakeEngine:
         held, self._held = self._held, None
         if held is not None:
             held.release(1000)
+
+    def can_see(self, finds: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Have a segmenter. finds: from a picture to probabilities float32 `[labels, h, w]`."""
+        self.info = replace(self.info, segmenter=True)
+        self._finds = finds
+
+    def segment(self, picture: np.ndarray) -> np.ndarray:
+        """As scripted."""
+        self.looks += 1
+        return self._finds(picture)
 
     def sample(
         self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
