@@ -18,6 +18,8 @@ def maps_of(labels: np.ndarray, palette: Palette, table: Table) -> dict[str, Any
 
     Maps that would change nothing are left out, and labels that are not there.
     """
+    if not table:
+        return {}
     present = np.bincount(labels.ravel(), minlength=len(palette)) > 0
     controls = [
         table.get(label.name, FRESH) if present[label.id] else FRESH for label in palette.classes

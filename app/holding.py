@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 
@@ -9,50 +11,90 @@ from app.label_controls import FRESH, Table
 from core import regions
 from core.labelmap import nearest_resize
 from core.palette import Palette
-from core.request import Inpaint, Layout, RequestError, Result
+from core.request import Inpaint, Layout, RequestError, Result, SampleRequest
 
 SOFT = 4  # pixels over which old and new are mixed beside a locked label
 
 
-def held_inpaint(
-    labels: np.ndarray, palette: Palette, table: Table, layout: Layout, result: Result | None
-) -> Inpaint | None:
-    """What locks and strengths ask for; None if that is a plain new picture.
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What locks and strengths say of the pixels of the last picture.
 
-    labels: uint8 `[H, W]`, ids of `palette`: the scene. layout: the same as the model reads it. A
-    lock or a strength holds where the label was in the last picture too. `RequestError` if all of
-    it is locked.
+    locked: bool `[H, W]`. strength: float32 `[H, W]`, 1 where a label has none of its own. same:
+    bool `[H, W]`, where the label is what it was. Locks and strengths hold there alone.
     """
-    controls = [table.get(label.name, FRESH) for label in palette.classes]
-    if result is None or result.request.layout.size != layout.size:
-        return None
-    same = result.request.layout.labels == layout.labels
-    locked = np.array([c.locked for c in controls])[labels] & same
-    strength = np.array([c.strength for c in controls], np.float32)[labels]
-    strength[~same | locked] = 1
-    if not locked.any() and (strength == 1).all():
-        return None
-    return _inpaint(result, locked, strength, same)
 
+    result: Result
+    locked: np.ndarray
+    strength: np.ndarray
+    same: np.ndarray
 
-def _inpaint(result: Result, locked: np.ndarray, strength: np.ndarray, same: np.ndarray) -> Inpaint:
-    size = result.image.shape[:2]
-    locked, strength, same = (nearest_resize(part, size) for part in (locked, strength, same))
-    if locked.all():
-        raise RequestError("Every label is locked, so nothing can change. Unlock one of them.")
-    blend = (~locked).astype(np.float32)
-    if locked.any():
-        near = cv2.distanceTransform((~locked).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        # Only beside the same label: the old picture must not shine through where it was another.
-        blend = np.where(same, np.clip(near / SOFT, 0, 1), blend).astype(np.float32)
-    return Inpaint(
-        result.image,
-        ~locked,
-        blend,
-        strength=float(strength[~locked].max()),
-        strength_map=None if (strength == 1).all() else strength,
-        trajectory=result.trajectory,
-    )
+    @classmethod
+    def of(
+        cls,
+        labels: np.ndarray,
+        palette: Palette,
+        table: Table,
+        layout: Layout,
+        result: Result | None,
+    ) -> Held | None:
+        """None if nothing is held: of a plain new picture.
+
+        labels: uint8 `[H, W]`, ids of `palette`: the scene. layout: the same as the model reads it.
+        """
+        controls = [table.get(label.name, FRESH) for label in palette.classes]
+        if result is None or result.request.layout.size != layout.size:
+            return None
+        if not any(control.locked or control.strength < 1 for control in controls):
+            return None
+        same = result.request.layout.labels == layout.labels
+        locked = np.array([c.locked for c in controls])[labels] & same
+        strength = np.array([c.strength for c in controls], np.float32)[labels]
+        strength[~same | locked] = 1
+        size = result.image.shape[:2]
+        return cls(result, *(nearest_resize(part, size) for part in (locked, strength, same)))
+
+    def applied_to(self, request: SampleRequest) -> SampleRequest:
+        """The request for a whole new picture, or for an edit of the last one, which spares what is
+        locked. `RequestError` if nothing is left to be made."""
+        if request.inpaint is None:
+            inpaint = self._whole()
+        elif np.array_equal(request.inpaint.picture, self.result.image):
+            inpaint = self._sparing(request.inpaint)
+        else:  # the edit is of a photo
+            return request
+        return replace(request, inpaint=inpaint, size=inpaint and inpaint.size)
+
+    def _whole(self) -> Inpaint | None:
+        locked, strength = self.locked, self.strength
+        if not locked.any() and (strength == 1).all():
+            return None
+        if locked.all():
+            raise RequestError("Every label is locked, so nothing can change. Unlock one of them.")
+        return Inpaint(
+            self.result.image,
+            ~locked,
+            self._blend(),
+            strength=float(strength[~locked].max()),
+            strength_map=None if (strength == 1).all() else strength,
+            trajectory=self.result.trajectory,
+        )
+
+    def _blend(self) -> np.ndarray:
+        """0 where it is locked, 1 further away. Beside a lock both are mixed, but only where the
+        label is what it was: elsewhere something else would shine through."""
+        blend = (~self.locked).astype(np.float32)
+        if not self.locked.any():
+            return blend
+        away = cv2.distanceTransform(blend.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return np.where(self.same, np.clip(away / SOFT, 0, 1), blend).astype(np.float32)
+
+    def _sparing(self, inpaint: Inpaint) -> Inpaint:
+        region = inpaint.region & ~self.locked
+        if not region.any():
+            raise RequestError("All of the region is locked. Unlock its labels first.")
+        blend = np.where(self.locked, 0, inpaint.blend).astype(np.float32)
+        return replace(inpaint, region=region, blend=blend)
 
 
 def area_inpaint(result: Result, area: np.ndarray) -> Inpaint:

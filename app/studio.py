@@ -13,12 +13,14 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from app.control_maps import maps_of
-from app.holding import held_inpaint
+from app.holding import Held
+from app.label_controls import Table
 from app.reading import PaletteDiffers, Reading
 from app.scene import Scene
 from app.settings import GenerateSettings
 from app.worker import Job, Worker, failure
 from core.conversion import Conversion, same_labels
+from core.palette import Palette
 from core.request import (
     MAX_SEED,
     Engine,
@@ -35,6 +37,7 @@ from core.request import (
 
 PREVIEWS = 8  # per picture: each costs about as much as a step
 DRAFT_STEPS = 2  # of the few-step student, where the model has one
+MAX_STATES = 2**29  # pixels times steps up to which a picture keeps its states: some 250 MB
 VARIED_PREVIEWS = 4  # per picture of many: small pictures on a grid need fewer
 
 
@@ -142,15 +145,15 @@ class Studio(QObject):
         """Sample the scene as it is now; a running sample gives way."""
         if self._phase == "no model":
             return
-        self._wish = ()
         if not self.settings.seed_locked:
             self.change_settings(replace(self.settings, seed=random.randint(0, MAX_SEED)))
-        self.resample(lambda request: request)
+        self.resample(self.holding)
 
     def resample(self, change: Callable[[SampleRequest], SampleRequest]) -> None:
         """Sample what `change` makes of the scene's request, as `generate` does."""
         if self._phase == "no model":
             return
+        self._wish = ()
         try:
             request = change(self._freeze())
         except RequestError as error:
@@ -189,7 +192,8 @@ class Studio(QObject):
             return
         self._wish = first_seed, count, scales
         try:
-            base = replace(self._freeze(), seed=first_seed, count=count, keep_trajectory=False)
+            request = self.holding(self._freeze())
+            base = replace(request, seed=first_seed, count=count, keep_trajectory=False)
             every = max(1, round(base.steps / VARIED_PREVIEWS))
             requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
         except RequestError as error:
@@ -213,7 +217,7 @@ class Studio(QObject):
         if self._phase == "no model":
             return False
         try:
-            request = change(self._freeze())
+            request = self.holding(change(self._freeze()))
         except RequestError as error:
             self._refuse(error)
             return False
@@ -380,8 +384,7 @@ class Studio(QObject):
 
     def _freeze(self) -> SampleRequest:
         settings, layout = self.settings, self.reading.layout()
-        painted = self.scene.labels, self.scene.palette, self.scene.controls.table
-        inpaint = held_inpaint(*painted, layout, self.result)
+        height, width = layout.size
         return SampleRequest(
             layout,
             steps=settings.steps,
@@ -390,11 +393,18 @@ class Studio(QObject):
             seed=settings.seed,
             preview_every=max(1, round(settings.steps / PREVIEWS)),
             draft_steps=DRAFT_STEPS,
-            keep_trajectory=True,
-            size=inpaint and inpaint.size,
-            inpaint=inpaint,
-            **maps_of(*painted),
+            keep_trajectory=height * width * settings.steps <= MAX_STATES,
+            **maps_of(*self._painted),
         )
+
+    def holding(self, request: SampleRequest) -> SampleRequest:
+        """The request with what locks and strengths hold of the last picture."""
+        held = Held.of(*self._painted, request.layout, self.result)
+        return request if held is None else held.applied_to(request)
+
+    @property
+    def _painted(self) -> tuple[np.ndarray, Palette, Table]:
+        return self.scene.labels, self.scene.palette, self.scene.controls.table
 
     # -- events -----------------------------------------------------------------------------------
 

@@ -69,17 +69,18 @@ class Controlling(QObject):
         self.change(label, replace(control, locked=not control.locked))
 
     def new_seed(self, label: int | None = None) -> None:
-        """Give a label a seed of its own, and make its area anew; all the rest stays.
+        """Give a label a seed of its own, and make its area anew, also if it was locked; all the
+        rest stays, and other locked labels to the pixel.
 
         Without a picture of this canvas a whole one is made. None for the label in hand.
         """
         label = self._pen.label if label is None else label
-        self.change(label, replace(self._of(label), seed=random_seed()))
+        self.change(label, replace(self._of(label), seed=random_seed(), locked=False))
         result, area = self._studio.result, self._scene.labels == label
         if result is None or result.request.layout.size != area.shape:
             self._studio.generate()
         elif area.any():
-            self._studio.resample(lambda request: self._only(request, area))
+            self._studio.resample(lambda request: self._studio.holding(self._only(request, area)))
 
     # -- the work ---------------------------------------------------------------------------------
 

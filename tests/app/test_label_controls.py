@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 
 from app.commands import ReplaceScene
 from app.label_controls import LabelControl, from_plain
+from app.marks import MARKED
 from app.palettes.signs import CONTROL_ROLE
 from core.conversion import Conversion
 from core.palette import Palette
@@ -114,6 +115,35 @@ def test_a_new_seed_makes_one_label_anew(window, scene, qtbot):
     assert (request.inpaint.blend[~request.inpaint.region] == 0).all()
     own = scene.controls.of("sky").seed
     assert own is not None and (request.seed_map[:16, :16] == own).all()
+
+
+def test_an_edit_spares_what_is_locked(window, scene, qtbot):
+    """A new seed for the sky leaves the locked water below to the pixel, and unlocks the sky."""
+    generated(window, qtbot)
+    for label in (1, 16):
+        window.controlling.lock(label)
+    old = window.studio.result.image
+    window.controlling.new_seed(1)
+    until(qtbot, lambda: window.studio.result.image is not old and finished(window)())
+    inpaint = window.studio.result.request.inpaint
+    assert inpaint.region[:32].all() and not inpaint.region[32:].any()
+    assert (inpaint.blend[32:] == 0).all() and not scene.controls.of("sky").locked
+
+
+def test_a_local_edit_spares_what_is_locked(window, scene, qtbot):
+    """Update repaints a new cloud, not the locked water beside it; of a locked region, nothing."""
+    generated(window, qtbot)
+    window.controlling.lock(16)
+    scene.labels[28:32] = 2
+    window.local.edits.update()
+    until(qtbot, lambda: bool(window.local.edits.proposals))
+    blend = window.local.edits.proposals[0].request.inpaint.blend
+    assert (blend[32:] == 0).all() and (blend[28:32] == 1).all() and 0 < blend[26, 0] <= 1
+    window.local.edits.drop()
+    scene.labels[28:32] = 1
+    window.local.edits.marks.labels[40:50] = MARKED
+    window.local.edits.repaint()
+    assert "All of the region is locked" in window.error_bar.sentence.text()
 
 
 def test_a_new_seed_without_a_picture_makes_a_whole_one(window, scene, qtbot):
