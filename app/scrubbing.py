@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from app.studio import Status, Studio
-from core.request import Engine, Result, SampleRequest, Start
+from core.request import Engine, Result, SampleRequest, Start, Trajectory
 
 CACHED_BYTES = 64 * 2**20  # of decoded pictures: all 25 steps at 512 × 512, a few at 2048 × 2048
 STOCHASTIC = ("ddpm", "consistency")  # samplers that take noise at every step
@@ -49,13 +49,14 @@ class Scrubbing(QObject):
 
         With the picture's own seed the step begins as it did. With another one, samplers that take
         noise at every step go on with that seed's; to the others it gives all of the noise at this
-        step, over the picture that was predicted here: the composition stays as far as it was made.
+        step, over the picture that was predicted here: the composition stays as far as it was made
+        (docs/decisions/013).
         """
         if self.steps:
             place, trajectory = self.step - 1, self._result.trajectory
             self._studio.resample(lambda request: self._forked(request, place, trajectory))
 
-    def _forked(self, request: SampleRequest, place: int, trajectory) -> SampleRequest:
+    def _forked(self, request: SampleRequest, place: int, trajectory: Trajectory) -> SampleRequest:
         own = request.seed == self._result.request.seed
         anew = not own and request.sampler not in STOCHASTIC
         states = trajectory.x0 if anew else trajectory.states
