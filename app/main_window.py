@@ -499,9 +499,10 @@ class MainWindow(QMainWindow):
         self.zoom_label.setText(f"{zoom:.0%}")
 
     def _show_step(self) -> None:
-        self.scrubber.show_step(self.scrubbing.step, self.scrubbing.steps)
+        steps = 0 if self.local.edits.open else self.scrubbing.steps  # one choice at a time
+        self.scrubber.show_step(min(self.scrubbing.step, steps), steps)
         for action in self._acts(actions.STEPS):
-            action.setEnabled(self.scrubbing.steps > 0)
+            action.setEnabled(steps > 0)
 
     def _show_status(self, status: Status) -> None:
         self.chip.show_status(status.state, status.text)
@@ -539,6 +540,7 @@ class MainWindow(QMainWindow):
         self.desk.begin()
 
     def _on_choice_left(self) -> None:
+        self._show_step()
         self._show_status(self.studio.status())
 
     def _on_painting(self, painting: bool) -> None:

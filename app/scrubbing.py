@@ -33,6 +33,7 @@ class Scrubbing(QObject):
         self._pictures: OrderedDict[int, np.ndarray] = OrderedDict()
         self.step = self.steps = 0
         studio.status_changed.connect(self._follow)
+        studio.picture_changed.connect(self._on_picture)
 
     # -- wishes -----------------------------------------------------------------------------------
 
@@ -94,6 +95,12 @@ class Scrubbing(QObject):
             self._pictures.popitem(last=False)
         if self.steps and self.step != self.steps:
             self._show()
+
+    def _on_picture(self, picture: np.ndarray | None) -> None:
+        """Somebody shows the picture itself again: a choice was dropped, a sample given up."""
+        if self._result is not None and picture is self._result.image and self.step != self.steps:
+            self.step = self.steps
+            self.turned.emit()
 
     def _follow(self, status: Status) -> None:
         """Another picture is shown, or is being made: its end is where the steps begin."""

@@ -119,6 +119,19 @@ def test_a_sample_overtakes_a_decoding(made, engine, qtbot):
     until(qtbot, lambda: shown(made) == 2)
 
 
+def test_a_proposal_puts_the_steps_away(made, engine, qtbot):
+    """One choice at a time; dropped, the slider is at the end again, as the picture is."""
+    made.scrubbing.seek(4)
+    until(qtbot, lambda: shown(made) == 4)
+    made.scene.labels[:8] = 2
+    made.local.edits.update()
+    until(qtbot, lambda: bool(made.local.edits.proposals))
+    assert not made.scrubber.slider.isEnabled() and not made.acts["fork"].isEnabled()
+    made.local.edits.drop()
+    assert made.scrubber.slider.value() == 10 and made.acts["fork"].isEnabled()
+    assert shown(made) == 255
+
+
 def test_a_picture_without_states_has_no_steps(made):
     """From the history or a file there is nothing to go back to."""
     result = made.studio.result
