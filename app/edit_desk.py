@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget
@@ -24,6 +26,7 @@ CHOICE = {  # what the bar offers while there are proposals
     "keep_edit": "Keep",
     "cancel": "Drop",
 }
+WAITING = {"cancel": "Stop"}
 MARKING = {"repaint": "Repaint", "clear_marks": "Clear", "mark": "Done"}
 FLAG = "region"  # remembers whether the region is shown
 
@@ -56,8 +59,8 @@ class EditDesk(QObject):
         self._opacity: float | None = None  # to go back to; None while nothing asks to look
         self._easel = MarkingEasel(canvas, self.edits.marks)
         self._drawn: tuple[bool, Plan | None] = False, None
-        for name, text in (CHOICE | MARKING).items():
-            self.bar.add(acts[name], text)
+        for name in CHOICE | MARKING:
+            self.bar.add(acts[name])
         acts["mark"].setCheckable(True)
         acts["show_region"].setCheckable(True)
         acts["show_region"].setChecked(store.flag(FLAG))
@@ -178,7 +181,7 @@ class EditDesk(QObject):
     def _say(self) -> None:
         edits, made = self.edits, len(self.edits.proposals)
         if edits.waiting:
-            self._bar(f"Making proposal {made + 1}…", ("cancel",))
+            self._bar(f"Making proposal {made + 1}…", WAITING)
         elif edits.open and not edits.index:
             self._bar("The picture as it was", CHOICE)
         elif edits.open:
@@ -187,10 +190,10 @@ class EditDesk(QObject):
         elif self.marking:
             self._bar("Mark what is to be made anew", MARKING)
         else:
-            self._bar("", ())
+            self._bar("", {})
 
-    def _bar(self, sentence: str, names: object) -> None:
-        self.bar.say(sentence, [self._acts[name] for name in names])
+    def _bar(self, sentence: str, texts: Mapping[str, str]) -> None:
+        self.bar.say(sentence, {self._acts[name]: text for name, text in texts.items()})
 
     def _look(self) -> None:
         """Show the picture alone while it is marked or chosen, and the layout again after it."""

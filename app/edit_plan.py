@@ -14,7 +14,7 @@ from app.scene import Scene
 from app.studio import Studio
 from core import regions
 from core.conversion import same_labels
-from core.labelmap import around, nearest_resize
+from core.labelmap import around, mask_box, nearest_resize
 from core.request import Inpaint, Layout, RequestError, SampleRequest, Trajectory
 
 MAX_RADIUS = 64  # pixels
@@ -66,8 +66,8 @@ class Plan:
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
         """What is denoised, bool `[h, w]`, and the share of the new picture, float32 `[h, w]`."""
         region, blend = np.zeros(self.touched.shape, bool), np.zeros(self.touched.shape, np.float32)
-        rows, columns = np.nonzero(self.touched)
-        corners = ((columns.min(), rows.min()), (columns.max() + 1, rows.max() + 1))
+        x, y, width, height = mask_box(self.touched)
+        corners = (x, y), (x + width, y + height)
         # Far from the region both are 0: the distances there need not be known.
         box = around(corners, self.grow + self.feather + 2, self.touched.shape)
         near = regions.grow(self.touched[box.slices], self.grow)
@@ -123,15 +123,20 @@ class Planner:
     @property
     def comparable(self) -> bool:
         """Whether there is a picture, made for a canvas and palette like the present ones."""
+        return self._pair() is not None
+
+    def _pair(self) -> tuple[Base, Layout] | None:
+        """What would be edited, and the present layout that it can be compared with."""
         base = self.base()
         try:
             layout = self._studio.reading.layout()
         except RequestError:  # another palette, which is still to be settled
-            return False
+            return None
         if base is None or base.layout is None:
-            return base is not None
+            return base and (base, layout)
         same_size = base.layout.size == layout.size
-        return same_size and same_labels(base.layout.palette, layout.palette)
+        alike = same_size and same_labels(base.layout.palette, layout.palette)
+        return (base, layout) if alike else None
 
     def preview(self) -> Plan | None:
         """The edit of what changed and of what is marked, remembered while nothing moves."""
@@ -152,18 +157,21 @@ class Planner:
 
         marks_only: labels that changed elsewhere wait, and stay changes for another edit.
         """
-        if not self.comparable:
+        pair = self._pair()
+        if pair is None:
             return None
-        base, layout = self.base(), self._studio.reading.layout()
+        base, layout = pair
         drawn, size = base.layout or layout, base.picture.shape[:2]
-        before, after = (nearest_resize(one.labels, size) for one in (drawn, layout))
-        touched = marked = nearest_resize(self.marks.labels, size) == MARKED
+        before, after = (_at(size, one.labels) for one in (drawn, layout))
+        touched = marked = _at(size, self.marks.labels) == MARKED
         if not marks_only:
             touched = marked | regions.changed(before, after)
         if not touched.any():
             return None
         wanted = self.settings
-        automatic = regions.automatic_strength(before, after, touched, layout.palette)
+        box = mask_box(touched).slices
+        parts = before[box], after[box], touched[box]
+        automatic = regions.automatic_strength(*parts, layout.palette)
         plan = Plan(
             base,
             layout,
@@ -191,6 +199,11 @@ class Planner:
         width, height = (max(1, round(side / multiple)) * multiple for side in self._scene.size)
         photo = letterboxed(self._reference.photo, (height, width))
         return cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _at(size: tuple[int, int], labels: np.ndarray) -> np.ndarray:
+    """Labels at (height, width), which they mostly have already."""
+    return labels if labels.shape == size else nearest_resize(labels, size)
 
 
 def _either(wanted: float | None, automatic: float) -> float:

@@ -496,6 +496,7 @@ def _is_foreign(request: SampleRequest, model: ModelInfo) -> bool:
 def caption_of(result: Result) -> str:
     """A line about how a picture was made."""
     request, (height, width, _) = result.request, result.image.shape
+    how = "local edit" if request.inpaint else request.sampler
     return f"{width} × {height} · seed {request.seed} · {request.steps} steps · " + (
-        f"{request.sampler} · {result.seconds:.1f} s{' · local edit' if request.inpaint else ''}"
+        f"{how} · {result.seconds:.1f} s"
     )

@@ -32,6 +32,9 @@ from main import WEIGHTS, open_engine
 FOLDER = Path(__file__).resolve().parent / "screens"
 FLAT_COLORS = 96  # of the window: backgrounds, swatches, text
 STEPS = 12  # of a picture: enough to see what the window does
+EDIT_STEPS = 25  # where the picture itself is what is shown
+CLOUD = [(136, 30), (190, 18), (254, 26), (254, 66), (190, 64), (140, 54), (136, 30)]
+TREE, TRUNK = 44, [(60, 90), (60, 150)]  # a brush and its way, in pixels of the map
 PATIENCE = 900  # seconds for one picture
 
 
@@ -96,6 +99,59 @@ def shoot_dialog(window: MainWindow, wish: str, path: Path) -> None:
     dialog.close()
 
 
+def press(window: MainWindow, key: Qt.Key, shift: bool = False) -> None:
+    """Press a key on the canvas, perhaps with Shift."""
+    modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
+    QTest.keyClick(window.canvas, key, modifier)
+
+
+def shoot_edits(window: MainWindow, path: Callable[[str], Path]) -> None:
+    """Six pictures of two local edits: a region is repainted, then a tree is planted."""
+    edits = window.local.edits
+
+    history = window.keeping.history
+
+    def proposed(count: int) -> bool:
+        return len(edits.proposals) == count and window.studio.status().steps == 0
+
+    def keep(count: int) -> None:
+        press(window, Qt.Key.Key_Return)
+        until(lambda: len(history.records) == count)
+
+    window.generate_panel.steps.setValue(EDIT_STEPS)
+    press(window, Qt.Key.Key_Q)
+    press(window, Qt.Key.Key_L)
+    stroke(window, CLOUD)
+    lift(window, CLOUD[-1])
+    shoot(window, path("edit-1-marked"))
+    press(window, Qt.Key.Key_F5, shift=True)
+    until(lambda: proposed(1))
+    press(window, Qt.Key.Key_Right)
+    until(lambda: window.studio.status().step >= EDIT_STEPS // 2)
+    shoot(window, path("edit-2-forming"))
+    until(lambda: proposed(2))
+    shoot(window, path("edit-3-proposal"))
+    keep(2)
+    press(window, Qt.Key.Key_B)
+    window.pen.choose(window.scene.palette.find("tree"))
+    window.pen.resize(TREE)
+    press(window, Qt.Key.Key_Q, shift=True)
+    window.acts["edit_controls"].trigger()
+    stroke(window, TRUNK)
+    lift(window, TRUNK[-1])
+    shoot(window, path("edit-4-painted"))
+    window.acts["update"].trigger()
+    until(lambda: proposed(1))
+    press(window, Qt.Key.Key_Q, shift=True)
+    QApplication.sendEvent(window.canvas, QEvent(QEvent.Type.Leave))  # the brush hides the tree
+    shoot(window, path("edit-5-updated"))
+    keep(3)
+    press(window, Qt.Key.Key_Tab)
+    shoot(window, path("edit-6-kept"))
+    press(window, Qt.Key.Key_Tab)
+    window.docks[2].raise_()
+
+
 def session(application: QApplication, theme: str, folder: Path) -> None:
     """One life of the window in a theme: start, paint, sample, choose, err."""
 
@@ -126,6 +182,7 @@ def session(application: QApplication, theme: str, folder: Path) -> None:
     shoot(window, path("sampling"))
     until(lambda: window.studio.result is not None)
     shoot(window, path("result"))
+    shoot_edits(window, path)
     window.acts["variations"].trigger()
     until(lambda: all(picture.result for picture in window.desk.variations.pictures))
     for key in (Qt.Key.Key_Right, Qt.Key.Key_Down):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QAction
@@ -25,31 +25,34 @@ class EditBar(QFrame):
         self._row.setSpacing(6)
         self._row.addWidget(self.sentence)
         self._row.addSpacing(8)
-        self._buttons: dict[QAction, tuple[QPushButton, str]] = {}
+        self._buttons: dict[QAction, QPushButton] = {}
         parent.installEventFilter(self)
         self.hide()
 
-    def add(self, action: QAction, text: str) -> None:
-        """Give the bar a button for an action, with a shorter text than the action's."""
-        button = QPushButton(text)
+    def add(self, action: QAction) -> None:
+        """Give the bar a button for an action."""
+        button = QPushButton()
         button.setAccessibleName(action.text())
         set_tip(button, f"{action.text()} ({{{action.objectName()}}})")
         button.clicked.connect(action.trigger)
-        self._buttons[action] = button, text
+        self._buttons[action] = button
         self._row.addWidget(button)
 
-    def say(self, sentence: str, actions: Iterable[QAction]) -> None:
-        """Show a sentence with the buttons of some actions; "" hides the bar."""
+    def say(self, sentence: str, texts: Mapping[QAction, str]) -> None:
+        """Show a sentence with the buttons of some actions, in the words of the moment.
+
+        No sentence hides the bar.
+        """
         if not sentence:
             self.hide()
             return
-        shown = list(actions)
         self.sentence.setText(sentence)
-        for action, (button, text) in self._buttons.items():
+        for action, button in self._buttons.items():
+            text = texts.get(action, "")
             key = readable(*(one.toString() for one in action.shortcuts()[:1]))
             button.setText(f"{text}  ({key})" if key else text)
             button.setEnabled(action.isEnabled())
-            button.setVisible(action in shown)
+            button.setVisible(bool(text))
         self.show()
         self._place()
 

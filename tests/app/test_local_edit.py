@@ -521,7 +521,7 @@ def test_the_history_tells_an_edit(choosing, qtbot):
     press(choosing, Qt.Key.Key_Return)
     until(qtbot, lambda: len(choosing.keeping.history.records) == 3)
     assert choosing.keeping.history.records[0].caption.endswith(" · local edit")
-    assert choosing.result_panel.caption.text().endswith(" · local edit")
+    assert " · local edit · " in choosing.result_panel.caption.text()
 
 
 def test_undo_holds_no_picture_in_memory(choosing, qtbot):
@@ -536,3 +536,15 @@ def test_undo_holds_no_picture_in_memory(choosing, qtbot):
     assert np.array_equal(choosing.studio.result.image, old)
     choosing.acts["redo"].trigger()
     assert np.array_equal(choosing.studio.result.image, new)
+
+
+def test_a_locked_label_is_not_repainted(choosing, engine, qtbot):
+    """Where a label is locked, neither marks nor their surroundings change the picture."""
+    press(choosing, Qt.Key.Key_Return)
+    choosing.acts["lock_label"].trigger()
+    mark(choosing, (24, 30), (30, 30))
+    press(choosing, Qt.Key.Key_F5, SHIFT)
+    proposed(choosing, qtbot)
+    inpaint, locked = engine.requests[-1].inpaint, choosing.scene.labels == 7
+    assert np.count_nonzero(locked) == 16 and inpaint.region[30, 24]
+    assert not inpaint.region[locked].any() and not inpaint.blend[locked].any()
