@@ -99,6 +99,11 @@ MATCH = (
     Wish("differences", "Where the picture differs", ("D",)),
     Wish("best_of", "Take the best of some seeds", ("Ctrl+Alt+Return", "Ctrl+Alt+Enter")),
 )
+LIVE = (
+    Wish("live", "Live", ("V",), "live"),
+    Wish("refine", "Refine when resting"),
+    Wish("keep_picture", "Keep this picture", ("Ctrl+Shift+D",)),
+)
 HISTORY = (
     Wish("use_settings", "Use these settings", ("Ctrl+U",), "use"),
     Wish("star", "Star", ("Ctrl+D",), "star"),

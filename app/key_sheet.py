@@ -15,14 +15,10 @@ Section = tuple[str, list[tuple[str, str]]]
 SECTIONS = (
     ("Tools", actions.TOOLS),
     ("Labels and brush", actions.LABELS + actions.CONTROLS),
+    ("View", actions.VIEW + actions.LABEL_VIEW),
     (
-        "Picture and view",
-        actions.PICTURE
-        + actions.STEPS
-        + actions.MATCH
-        + actions.HISTORY
-        + actions.VIEW
-        + actions.LABEL_VIEW,
+        "Picture",
+        actions.PICTURE + actions.LIVE + actions.STEPS + actions.MATCH + actions.HISTORY,
     ),
     ("Local edits", actions.LOCAL),
     ("File and edit", actions.FILE + actions.EDIT + actions.MAP),

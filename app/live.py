@@ -91,6 +91,18 @@ class Live:
         self._unseen = self._pending
         self._overtook = False
 
+    def idle(self) -> None:
+        """Nothing is on its way: a picture that another job took the place of is due again."""
+        if self._pending is None:
+            self._pending = self._unseen
+
+    def full_shown(self) -> None:
+        """A full picture has come; it shows all but what has changed since it began."""
+        pending = self._pending
+        self.settle()
+        if pending is not None:
+            self.changed(self._last)
+
     # -- what to do -------------------------------------------------------------------------------
 
     def due(self, now: float, busy: str) -> Due | None:

@@ -28,8 +28,10 @@ from app.exchange import Exchange
 from app.filing import Filing
 from app.gallery import Gallery
 from app.icons import retint
+from app.instant_guidance import InstantGuidance
 from app.keeping import Keeping
 from app.key_sheet import KeySheet
+from app.live_desk import LiveDesk
 from app.looking import Looking
 from app.map_work import MapWork
 from app.match_desk import MatchDesk
@@ -143,7 +145,8 @@ class MainWindow(QMainWindow):
             "keep_edit": lambda: self.local.edits.keep(),
             "next_edit": lambda: self.local.edits.next(),
             "previous_edit": lambda: self.local.edits.previous(),
-            "cancel_all": self._cancel,
+            "cancel_all": self._cancel_all,
+            "keep_picture": lambda: self.live.keep(),
             "earlier_step": lambda: self.scrubbing.seek(self.scrubbing.step - 1),
             "later_step": lambda: self.scrubbing.seek(self.scrubbing.step + 1),
             "fork": lambda: self.scrubbing.fork(),
@@ -181,8 +184,8 @@ class MainWindow(QMainWindow):
         for digit in DIGITS:
             slots[f"pinned_{digit}"] = partial(self._take_pinned, digit)
             slots[f"pin_{digit}"] = partial(lambda d: self.palettes.pin_in_hand(d), digit)
-        switches = (*(wish.name for wish in actions.LABEL_VIEW), "show_region", "differences")
-        for name in switches:
+        switches = *(wish.name for wish in actions.LABEL_VIEW), "show_region", "differences"
+        for name in (*switches, "live", "refine"):
             slots[name] = lambda: None  # a switch: the desk that it belongs to hears it toggle
         self.acts = {wish.name: self._build_action(wish, slots) for wish in all_wishes()}
         self.shortcuts = Shortcuts(all_wishes(), self.store)
@@ -231,7 +234,7 @@ class MainWindow(QMainWindow):
         self.result_panel = ResultPanel(
             self.acts["save_picture"], self.acts["differences"], self.scrubber
         )
-        self.generate_panel = GeneratePanel(self.studio.settings)
+        self.generate_panel = GeneratePanel(self.studio.settings, self.acts["live"])
         self.history_panel = HistoryPanel(
             self.gallery.filter, self._acts(actions.HISTORY[:4]), self.acts["history_limit"]
         )
@@ -271,6 +274,10 @@ class MainWindow(QMainWindow):
             self.store,
             self.acts,
         )
+        self.live = LiveDesk(
+            self.canvas, self.undo_stack, self.studio, self.store, self.acts, self._choosing
+        )
+        self.instant = InstantGuidance(self.studio, self._may_answer, self)
         self.start = Start(self.canvas, self.scene, self.filing, self.studio)
         others = [self.acts["mark"], *self._acts(actions.EDIT)]
         strip = ToolStrip(self._acts(actions.TOOLS), others)
@@ -348,9 +355,9 @@ class MainWindow(QMainWindow):
         _fill_menu(edit, self._acts(actions.SETUP), breaks=(0,))
         bar.addMenu(self.palettes.menu)
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
-        parts = (actions.PICTURE, actions.LOCAL, actions.STEPS, actions.MATCH, actions.HISTORY)
-        wishes = [wish for part in parts for wish in part]
-        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 10, 13, 16, 18))
+        parts = actions.PICTURE, actions.LIVE, actions.LOCAL, actions.STEPS, actions.MATCH
+        wishes = [wish for part in (*parts, actions.HISTORY) for wish in part]
+        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 7, 13, 16, 19, 21))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
@@ -414,7 +421,10 @@ class MainWindow(QMainWindow):
         self.desk.variations.left.connect(self._on_choice_left)
         self.local.turned.connect(self._on_choice_left)
         self.local.edits.failed.connect(self.show_failure)
+        self.instant.turned.connect(self._on_choice_left)
         self.generate_panel.edited.connect(self.studio.change_settings)
+        self.generate_panel.edited.connect(self.live.note)
+        self.generate_panel.guidance_moved.connect(self.instant.move)
         self.studio.settings_changed.connect(self.generate_panel.show_settings)
         self.studio.status_changed.connect(self._show_status)
         self.studio.picture_changed.connect(self.exchange.reference.show_result)
@@ -507,7 +517,8 @@ class MainWindow(QMainWindow):
     def _show_status(self, status: Status) -> None:
         self.chip.show_status(status.state, status.text)
         self.generate_panel.show_progress(status.step, status.steps, _progress_text(status))
-        can_cancel = status.can_cancel or self.desk.variations.open or self.local.busy
+        choosing = self.desk.variations.open or self.local.busy or self.instant.answering
+        can_cancel = status.can_cancel or choosing
         self.generate_panel.show_abilities(status.can_generate, can_cancel)
         self.acts["generate"].setEnabled(status.can_generate)
         self.acts["variations"].setEnabled(status.can_generate)
@@ -533,11 +544,26 @@ class MainWindow(QMainWindow):
         """Stop what runs, and leave a choice with nothing changed."""
         if not self.local.cancel():
             self.desk.variations.leave()
+            self.instant.drop()
+            self.live.give_up()
             self.studio.cancel()
 
     def _vary(self) -> None:
         self.local.edits.drop()
         self.desk.begin()
+
+    def _cancel_all(self) -> None:
+        """And let pictures follow the brush no more."""
+        self.live.turn_off()
+        self._cancel()
+
+    def _choosing(self) -> bool:
+        """Whether the user looks at pictures to choose from."""
+        return self.desk.variations.open or self.local.edits.open
+
+    def _may_answer(self) -> bool:
+        """Whether the guidance slider may show a preview of its own."""
+        return not self.live.on and not self._choosing()
 
     def _on_choice_left(self) -> None:
         self._show_step()
@@ -587,6 +613,7 @@ class MainWindow(QMainWindow):
             return
         self.store.keep_window(self.saveGeometry(), self.saveState())
         self.store.keep_generate(self.studio.settings)
+        self.live.stop()
         self.hide()  # the thread may need a moment: the window is gone at once
         self.studio.stop()
         self.keeping.finish()
@@ -608,6 +635,7 @@ def all_wishes() -> list[Wish]:
         actions.PIN,
         actions.PALETTE,
         actions.PICTURE,
+        actions.LIVE,
         actions.STEPS,
         actions.LOCAL,
         actions.MATCH,

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from functools import partial
 from weakref import WeakKeyDictionary, ref
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.looking import Look, Looking
 from app.png import shrunk
@@ -15,6 +15,7 @@ from core.conversion import same_labels
 from core.matching import Match, compare
 from core.request import Result
 
+REST = 300  # ms after which a live picture is worth a look
 LOOK_SIDE = 1024  # pixels of the longer side: the segmenter looks no closer
 
 
@@ -35,6 +36,8 @@ class Matches(QObject):
         self._wanted: dict[Hashable, ref[Result]] = {}
         self._shown: Result | None = None
         looking.seen.connect(self._take)
+        self._timer = QTimer(self, singleShot=True, interval=REST)
+        self._timer.timeout.connect(self._want_present)
         studio.status_changed.connect(self._follow)
 
     @property
@@ -60,6 +63,10 @@ class Matches(QObject):
             small = shrunk(result.image, LOOK_SIDE)
             self._looking.want(Look(about, small, partial(compare, layout)))
 
+    def _want_present(self) -> None:
+        if self._studio.result is not None:
+            self.want(self._studio.result)
+
     def _take(self, about: Hashable, answer: object) -> None:
         if about not in self._wanted:
             return
@@ -72,8 +79,10 @@ class Matches(QObject):
 
     def _follow(self, _: Status) -> None:
         result = self._studio.result
-        if result is not None:
-            self.want(result)
+        if self._studio.note:  # a live picture may be followed by another one at once
+            self._timer.start()
+        else:
+            self._want_present()
         if result is not self._shown:
             self._shown = result
             self.turned.emit()

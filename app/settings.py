@@ -163,9 +163,9 @@ class Store:
         """Remember which labels of a palette are pinned."""
         self._settings.setValue(f"pins/{palette}", json.dumps(pins))
 
-    def flag(self, name: str) -> bool:
-        """Whether something that can be switched on was on; at first it is off."""
-        return self._settings.value(f"view/{name}", "off") == "on"
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Whether something that can be switched on was on; `default` at first."""
+        return self._settings.value(f"view/{name}", "on" if default else "off") == "on"
 
     def keep_flag(self, name: str, on: bool) -> None:
         """Remember that something was switched on or off."""

@@ -71,11 +71,18 @@ class Proposed:
     result: Result
 
 
+@dataclass(frozen=True, eq=False)
+class Quick:
+    """What happened to a quick picture."""
+
+    event: Event
+
+
 @dataclass(frozen=True)
 class Status:
     """What is happening, for every widget that tells about it.
 
-    state: "loading", "no model", "sampling", "painting", "failed", "stale" or "idle".
+    state: "loading", "no model", "sampling", "painting", "failed", "stale", "live" or "idle".
     step, steps: progress of the sample, 0 of 0 without one. seconds_left: None while unknown.
     """
 
@@ -97,7 +104,8 @@ class Studio(QObject):
     too. proposed(Result): what `propose` asked for. failed(Failed). varying_begun(first seed,
     count, scales): `vary` is under way. palette_differs: the model was trained on another palette
     than the scene's, and `reading` does not know yet how it should read the scene; `read_as` tells,
-    and goes on.
+    and goes on. quick_made(Result): a quick picture is finished and will be shown, in place of
+    made.
     """
 
     status_changed = Signal(object)
@@ -109,6 +117,7 @@ class Studio(QObject):
     made = Signal(object)
     failed = Signal(object)
     palette_differs = Signal()
+    quick_made = Signal(object)
 
     def __init__(
         self, scene: Scene, settings: GenerateSettings, open_engine: Callable[[], Engine]
@@ -117,6 +126,7 @@ class Studio(QObject):
         self.scene = scene
         self.settings = settings
         self.result: Result | None = None
+        self.note = ""  # why the last result is not in the history: "live"
         self.model: ModelInfo | None = None
         self._stand_in: tuple[np.ndarray | None, str] = (None, "")  # shown while there is no result
         self.reading = Reading(scene)
@@ -124,7 +134,8 @@ class Studio(QObject):
         self._engine: Engine | None = None  # touched by the worker thread only
         self._phase = "loading"  # or "no model", "ready", "sampling", "failed"
         self.purpose = ""  # of the present or last sample: "picture", "variations" or "proposal"
-        self._painting = False
+        self._quick = False  # whether a quick picture is under way
+        self._live = self._painting = False
         self._stale = False
         self._step, self._steps, self._began = 0, 0, 0.0
         self._ticket = self._asked = 0
@@ -159,7 +170,28 @@ class Studio(QObject):
         except RequestError as error:
             self._refuse(error)
             return
+        self.sample(request)
+
+    def request(self) -> SampleRequest | None:
+        """The scene as it is now, frozen; None if that cannot be sampled: then it was told why."""
+        self._wish = ()
+        try:
+            return self._freeze()
+        except RequestError as error:
+            self._refuse(error)
+            return None
+
+    def sample(self, request: SampleRequest) -> None:
+        """Make exactly this picture; a running sample gives way."""
         self._submit(lambda: self._session(request), request.steps, "picture")
+
+    def sample_quick(self, request: SampleRequest) -> None:
+        """Make a picture that nobody waits for, in place of whatever runs: without progress."""
+        interrupting = self._phase == "sampling"
+        self._phase, self._quick, self._step, self._steps = "ready", True, 0, 0
+        self._ticket = self._worker.submit(lambda: self._quick_session(request))
+        if interrupting:
+            self._tell()
 
     def ask(self, question: Callable[[Engine], Any], tell: Callable[[Any], None]) -> int:
         """Put a short question to the engine, in the worker thread; `tell` gets the answer in this.
@@ -176,7 +208,7 @@ class Studio(QObject):
     @property
     def free(self) -> bool:
         """Whether a question now would be answered and take nobody's place."""
-        ready = self._phase in ("ready", "failed") and not self._steps
+        ready = self._phase in ("ready", "failed") and not self._steps and not self._quick
         return ready and self.model is not None and not (self._asked and self.awaits(self._asked))
 
     def awaits(self, ticket: int) -> bool:
@@ -225,7 +257,7 @@ class Studio(QObject):
         return True
 
     def accept(self, result: Result) -> None:
-        """A proposed picture was kept: it is the last result, and `made` tells so."""
+        """A picture that nothing kept yet is kept: it is the last result, and `made` tells so."""
         self.show_result(result)
         self.made.emit(result)
 
@@ -234,7 +266,7 @@ class Studio(QObject):
         self.picture_changed.emit(picture, caption)
 
     def _submit(self, job: Job, steps: int, purpose: str) -> None:
-        self.purpose = purpose
+        self.purpose, self._quick = purpose, False
         self._phase = "loading" if self.model is None else "sampling"
         self._step, self._steps, self._began = 0, steps, time.monotonic()
         self._ticket = self._worker.submit(job)
@@ -249,14 +281,14 @@ class Studio(QObject):
 
     def cancel(self) -> None:
         """Give up the running sample within one step and go back to the last finished picture."""
-        if self._phase not in ("sampling", "loading"):
+        if not self.busy:
             return
         if self.model is None:  # opening goes on, only the sample behind it is dropped
             self._ticket = self._worker.submit(lambda: self._session(None))
         else:
             self._worker.cancel()
             self._ticket = 0  # events already on their way are not for us any more
-            self._phase = "ready"
+            self._phase, self._quick = "ready", False
         self._forget_progress()
         self._show_result()
 
@@ -297,9 +329,12 @@ class Studio(QObject):
         self._stand_in = None, ""
         self.show_result(None)
 
-    def show_result(self, result: Result | None) -> None:
-        """Show a finished picture as the last one; settings stay, and a running sample goes on."""
-        self.result = result
+    def show_result(self, result: Result | None, note: str = "") -> None:
+        """Show a finished picture as the last one; settings stay, and a running sample goes on.
+
+        note: for the caption, if the picture is not in the history.
+        """
+        self.result, self.note = result, note
         self._show_result()
         self.review()
 
@@ -314,6 +349,24 @@ class Studio(QObject):
         """Cancel everything and end the thread; returns when it is over."""
         self._ticket = 0
         self._worker.stop()
+
+    def set_live(self, live: bool) -> None:
+        """Whether pictures follow the brush now; the status tells so."""
+        if live != self._live:
+            self._live = live
+            self._tell()
+
+    @property
+    def busy(self) -> str:
+        """What is under way: "loading", the purpose of a sample, "quick", or "" for nothing."""
+        if self._phase == "sampling":
+            return self.purpose
+        return "loading" if self._phase == "loading" else "quick" if self._quick else ""
+
+    @property
+    def stale(self) -> bool:
+        """Whether the scene has no picture that belongs to it."""
+        return self._stale or self.result is None
 
     def status(self) -> Status:
         """What is happening now."""
@@ -333,6 +386,8 @@ class Studio(QObject):
             state = "failed"
         if self._painting:
             state = "painting"
+        if self._live and state != "failed":
+            state = "live"
         return Status(state, state)
 
     # -- the worker's side ------------------------------------------------------------------------
@@ -372,6 +427,12 @@ class Studio(QObject):
         with closing(self._session(request)) as events:
             for event in events:
                 yield Proposed(event) if isinstance(event, Result) else event
+
+    def _quick_session(self, request: SampleRequest) -> Iterator[Quick]:
+        """Sample with the engine that is open. Runs in the worker thread."""
+        with closing(self._engine.sample(request)) as events:
+            for event in events:
+                yield Quick(event)
 
     def _opening(self, open_engine: Callable[[], Engine]) -> Iterator[Any]:
         """Open another engine. Runs in the worker thread."""
@@ -438,12 +499,21 @@ class Studio(QObject):
             case Proposed(result=result):
                 self._phase = "ready"
                 self.proposed.emit(result)
+            case Quick():
+                self._on_quick(event.event)
+                return  # no progress to tell of
             case PaletteDiffers():
                 self._phase = "ready"
                 self.palette_differs.emit()
             case Failed():
                 self._fail(event)
         self._tell()
+
+    def _on_quick(self, event: Event) -> None:
+        if isinstance(event, Result):
+            self._quick = False
+            self.quick_made.emit(event)
+            self.show_result(event, note="live")
 
     def _on_varied(self, varied: Varied) -> None:
         match varied.event:
@@ -459,10 +529,11 @@ class Studio(QObject):
         if ticket == self._ticket:
             if self._phase == "sampling":
                 self._phase = "ready"
+            self._quick = False
             self._forget_progress()
 
     def _fail(self, event: Failed) -> None:
-        self._phase = "failed" if self.model else "no model"
+        self._phase, self._quick = "failed" if self.model else "no model", False
         self._show_result()
         self.failed.emit(event)
         self._tell()
@@ -477,7 +548,8 @@ class Studio(QObject):
         if self.result is None:
             self.picture_changed.emit(*self._stand_in)
         else:
-            self.picture_changed.emit(self.result.image, caption_of(self.result))
+            note = f"{self.note} · " if self.note else ""
+            self.picture_changed.emit(self.result.image, note + caption_of(self.result))
 
     def _seconds_left(self) -> float | None:
         if not self._step:

@@ -11,6 +11,7 @@ DOTS = {  # every colour reads on light and on dark
     "painting": "#8a6fd1",
     "sampling": "#2f94d6",
     "stale": "#d39a1f",
+    "live": "#3aa76d",
     "failed": "#d9534f",
 }
 TIPS = {
@@ -19,6 +20,7 @@ TIPS = {
     "idle": "The picture belongs to this layout",
     "painting": "A stroke is under way",
     "sampling": "A picture is being made",
+    "live": "The picture follows the brush",
     "stale": "The layout has changed since the picture was made",
     "failed": "The last picture could not be made",
 }

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -37,15 +38,17 @@ SAMPLER_TITLES = {
 
 class GeneratePanel(QWidget):
     """generate_wanted, update_wanted, cancel_wanted: a button. edited(GenerateSettings): a control
-    was moved."""
+    was moved. guidance_moved(scale): that one was, after `edited`."""
 
     generate_wanted = Signal()
     update_wanted = Signal()
     cancel_wanted = Signal()
     edited = Signal(object)
+    guidance_moved = Signal(float)
 
-    def __init__(self, settings: GenerateSettings) -> None:
+    def __init__(self, settings: GenerateSettings, live: QAction) -> None:
         super().__init__()
+        self._live = live
         self._shown = settings
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 6, 10, 8)
@@ -102,7 +105,7 @@ class GeneratePanel(QWidget):
             "1.0 is off and twice as fast."
         )
         self.guidance.setAccessibleName("Guidance")
-        self.guidance.valueChanged.connect(lambda value: self._edit(guidance_scale=value / TENTHS))
+        self.guidance.valueChanged.connect(self._move_guidance)
         self.guidance_value = QLabel(alignment=Qt.AlignmentFlag.AlignRight)
         self.guidance_value.setFixedWidth(30)
         return _row(self.guidance, self.guidance_value, stretch=(1, 0))
@@ -132,12 +135,17 @@ class GeneratePanel(QWidget):
         set_tip(self.generate, "Make a picture of the scene ({generate})")
         set_tip(self.update_button, "Make only what changed since the last picture ({update})")
         set_tip(self.cancel, "Stop, and show the last picture again ({cancel})")
-        for button in (self.generate, self.update_button, self.cancel):
+        buttons = self.generate, self.update_button, self.cancel
+        for button in buttons:
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.generate.clicked.connect(self.generate_wanted)
         self.update_button.clicked.connect(self.update_wanted)
         self.cancel.clicked.connect(self.cancel_wanted)
-        return _row(self.generate, self.update_button, self.cancel, stretch=(2, 1, 1))
+        self.live = QToolButton(objectName="live")
+        self.live.setDefaultAction(self._live)
+        self.live.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.live.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return _row(*buttons, self.live, stretch=(2, 1, 1, 0))
 
     def _build_progress(self) -> QLayout:
         self.progress = QProgressBar(textVisible=False)
@@ -184,6 +192,10 @@ class GeneratePanel(QWidget):
     def _edit(self, **changes: object) -> None:
         self._shown = replace(self._shown, **changes)
         self.edited.emit(self._shown)
+
+    def _move_guidance(self, tick: int) -> None:
+        self._edit(guidance_scale=tick / TENTHS)
+        self.guidance_moved.emit(tick / TENTHS)
 
     def _roll(self) -> None:
         self._edit(seed=random.randint(0, MAX_SEED), seed_locked=True)

@@ -25,7 +25,10 @@ class FakeEngine:
     raises `error`. pause: seconds that each step takes. can_see(finds): it has a segmenter, which
     answers with `finds(picture)`. What was asked of it is kept: requests, scales (one per step),
     closed (how many samples were given up early), decoded (numbers of steps), looks (how often it
-    was to look at a picture). With `keep_trajectory` a result carries a state for each step.
+    was to look at a picture), recombined (each scale): those pictures are 100 and ten for each unit
+    of the scale. With `keep_trajectory` a result carries a state for each step. tape: the request
+    that can be recombined, that of the last result. running, most_running: samples under way, and
+    at most.
     """
 
     def __init__(self, palette: Palette | None = None) -> None:
@@ -41,6 +44,9 @@ class FakeEngine:
         self.decoded: list[int] = []
         self.looks = 0
         self._finds: Callable[[np.ndarray], np.ndarray] | None = None
+        self.recombined: list[float] = []
+        self.tape: SampleRequest | None = None
+        self.running = self.most_running = 0
         self._held: Semaphore | None = None
 
     def hold(self) -> None:
@@ -72,6 +78,8 @@ class FakeEngine:
     ) -> Iterator[Event]:
         """Started, a preview per step, a result."""
         self.requests.append(request)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
         try:
             yield Started(request, request.steps)
             for step in range(1, request.steps + 1):
@@ -85,13 +93,16 @@ class FakeEngine:
         except GeneratorExit:
             self.closed += 1
             raise
+        finally:
+            self.running -= 1
         for number, seed in enumerate(request.seeds):
             picture = _grey(request, 255 - number)
             if request.inpaint is not None:
                 new = _grey(request, FIRST_GREY + seed % 100)
                 picture = composite(request.inpaint.picture, new, request.inpaint.blend)
             states = _states(request.steps) if request.keep_trajectory else None
-            yield Result(picture, request.single(seed), 0.5, "fake", states)
+            self.tape = request.single(seed)
+            yield Result(picture, self.tape, 0.5, "fake", states)
 
     def picture_of(self, x0: np.ndarray) -> np.ndarray:
         """All of the first value of x0: that is the number of its step."""
@@ -99,6 +110,14 @@ class FakeEngine:
             self._held.acquire(timeout=10)
         self.decoded.append(int(x0.flat[0]))
         return np.full((8, 8, 3), int(x0.flat[0]), np.uint8)
+
+    def recombine(self, request: SampleRequest, guidance_scale: float) -> np.ndarray | None:
+        """A grey of its own for each scale."""
+        time.sleep(self.pause)
+        self.recombined.append(guidance_scale)
+        if request is not self.tape:
+            return None
+        return _grey(request, 100 + round(10 * guidance_scale))
 
 
 def _states(steps: int) -> Trajectory:
