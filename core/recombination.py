@@ -2,7 +2,7 @@
 
 The walk is walked again without the network. Its outputs are taken as if they did not depend on
 how x has changed meanwhile, except that the predicted x0 moves along with x, one to one. That is an
-approximation: docs/decisions/010 has what it is worth, and why all steps are kept, not a few.
+approximation: docs/decisions/011 has what it is worth, and why all steps are kept, not a few.
 """
 
 from __future__ import annotations

@@ -1,0 +1,156 @@
+"""How fast live painting is, with the bundled model in the real window on this machine.
+
+`pytest -m slow -s tests/app/test_live_speed.py` prints the figures: how soon a stroke shows, how
+many pictures a second come while painting, what the strokes feel of it, and how much of a picture
+changes away from the stroke. Run it on a quiet machine; `OMP_NUM_THREADS` and `taskset` choose
+threads and cores.
+"""
+
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from app.application import build_window
+from app.settings import Store
+from core.palette import Palette
+from main import WEIGHTS, open_engine
+from tests.app import hand
+from tests.app.hand import put_away
+
+STROKES = 20
+REACH = 24  # pixels around a stroke that the network may well change with it: three of its own
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def window(qapp, tmp_path):
+    """The start scene, live, with the bundled model, after its first pictures."""
+    store = Store(tmp_path / "settings.ini")
+    palette = Palette.load("landscape")
+    window = build_window(
+        qapp, partial(open_engine, WEIGHTS), palette, store=store, data=tmp_path / "data"
+    )
+    window.show()
+    window.studio.start()
+    wait_until(lambda: window.studio.model is not None)
+    window.acts["refine"].setChecked(False)
+    window.acts["live"].setChecked(True)
+    for number in range(101, 109):  # the first ones find the pace
+        stroke(window, number)
+        settle(window)
+    yield window
+    put_away(window)
+
+
+def wait_until(condition, limit=60.0):
+    """Handle events until `condition()`; at most 1 ms of sleep at a time, as Qt itself waits."""
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end
+        QApplication.processEvents()
+        time.sleep(0.0005)
+
+
+def settle(window):
+    wait_until(lambda: not window.studio.stale and not window.studio.busy)
+
+
+def stroke(window, number):
+    """A dab of another label at another place."""
+    window.pen.choose(3 + number % 8)
+    x, y = 30 + 37 * number % 190, 30 + 53 * number % 190
+    hand.drag(window.canvas, (x, y), (x + 12, y + 4), (x + 20, y + 9))
+
+
+def report(name, values, unit="ms"):
+    middle, most = np.median(values), np.percentile(values, 99)
+    print(f"\n{name}: median {middle:.1f}, p99 {most:.1f} {unit} of {len(values)}")
+    return middle
+
+
+def test_from_the_end_of_a_stroke_to_the_picture(window):
+    """Median of 20 at most 150 ms, with the picture painted on the screen."""
+    times = []
+    for number in range(STROKES):
+        before = window.studio.result
+        stroke(window, number)
+        released = time.perf_counter()
+        wait_until(lambda old=before: window.studio.result is not old)
+        QApplication.processEvents()  # paints it
+        times.append(1e3 * (time.perf_counter() - released))
+        settle(window)
+    request = window.studio.result.request
+    print(f"\n{request.steps} steps, student {request.student}, {window.studio.result.image.shape}")
+    assert report("end of a stroke to the picture", times) <= 150
+
+
+def test_pictures_a_second_while_painting(window):
+    """At least six, over five seconds of constant painting; none takes a second."""
+    shown = []
+    window.studio.quick_made.connect(lambda _: shown.append(time.perf_counter()))
+    moves = paint(window, 5.0)
+    gaps = np.diff(shown)
+    rate = len(gaps) / (shown[-1] - shown[0])
+    print(
+        f"\n{rate:.1f} pictures a second while painting, the longest gap {1e3 * gaps.max():.0f} ms"
+    )
+    report("a move meanwhile, clock", [clock for clock, _ in moves])
+    assert gaps.max() < 1.0 and rate >= 6
+
+
+def test_strokes_feel_nothing_of_it(window):
+    """A move takes the processor no longer with live on than with live off."""
+    live = [processor for _, processor in paint(window, 4.0)]
+    window.acts["live"].setChecked(False)
+    off = [processor for _, processor in paint(window, 4.0)]
+    report("a move with live on, processor", live)
+    report("a move with live off, processor", off)
+    assert np.percentile(live, 99) <= max(8.0, 2 * np.percentile(off, 99))
+
+
+def paint(window, seconds):
+    """Move the pressed pen 125 times a second; (clock, processor) milliseconds of each move."""
+    times, began, number = [], time.perf_counter(), 0
+    hand.press(window.canvas, (40, 40))
+    while (now := time.perf_counter()) < began + seconds:
+        turn = 2 * np.pi * (now - began) / 2.5
+        processor = time.thread_time()
+        hand.move(window.canvas, (128 + 80 * np.cos(turn), 128 + 80 * np.sin(2 * turn)))
+        times.append((1e3 * (time.perf_counter() - now), 1e3 * (time.thread_time() - processor)))
+        number += 1
+        wait_until(lambda n=number: time.perf_counter() >= began + 0.008 * n)
+    hand.release(window.canvas, (40, 40))
+    settle(window)
+    return times
+
+
+def test_the_picture_stays_itself(window):
+    """Away from a stroke the picture of the same noise changes much less than another seed's."""
+    away, whole = [], []
+    for number in range(8):
+        before = window.studio.result
+        stroke(window, number)
+        settle(window)
+        after = window.studio.result
+        old, new = before.request.layout.labels, after.request.layout.labels
+        rows, columns = np.nonzero(old != new)
+        far = np.ones(old.shape, bool)
+        far[
+            max(0, rows.min() - REACH) : rows.max() + REACH,
+            max(0, columns.min() - REACH) : columns.max() + REACH,
+        ] = False
+        change = np.abs(before.image.astype(int) - after.image).mean(2)
+        away.append(change[far].mean())
+        whole.append(change[~far].mean())
+    last = window.studio.result.image.astype(int)
+    window.generate_panel.seed.setValue(4321)
+    wait_until(lambda: window.studio.result.request.seed == 4321)
+    other = np.abs(last - window.studio.result.image).mean()
+    report("change away from a stroke", away, "of 255")
+    report("change around it", whole, "of 255")
+    print(f"\nanother seed: {other:.1f} of 255")
+    assert np.median(away) < other / 3
