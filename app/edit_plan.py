@@ -18,6 +18,7 @@ from core.labelmap import around, mask_box, nearest_resize
 from core.request import Inpaint, Layout, RequestError, SampleRequest, Trajectory
 
 MAX_RADIUS = 64  # pixels
+MAX_WALKS = 5
 MULTIPLE = 8  # sides of a picture, while the model is unknown
 
 
@@ -26,13 +27,17 @@ class EditSettings:
     """How far a local edit goes; None is automatic.
 
     grow: pixels around the region that are denoised with it. feather: pixels over which new and old
-    are blended. strength: above 0, at most 1: how much of the old picture is forgotten. photo: edit
-    the photo to trace in place of the last picture.
+    are blended. strength: above 0, at most 1: how much of the old picture is forgotten. walks: how
+    often each stretch of steps is walked, 1..`MAX_WALKS`. retrace: find out first how a picture
+    would have been sampled of which that is not known. photo: edit the photo to trace in place of
+    the last picture.
     """
 
     grow: int | None = None
     feather: int | None = None
     strength: float | None = None
+    walks: int = 1
+    retrace: bool = False
     photo: bool = False
 
 
@@ -51,7 +56,7 @@ class Plan:
     """An edit that could be made now.
 
     touched: bool `[h, w]` in pixels of the picture: what changed and what is marked. follows: only
-    labels changed, nothing is marked. grow, feather, strength: as they will be.
+    labels changed, nothing is marked. grow, feather, strength: as they will be. settings: the rest.
     """
 
     base: Base
@@ -61,6 +66,7 @@ class Plan:
     grow: int
     feather: int
     strength: float
+    settings: EditSettings
 
     @cached_property
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +97,9 @@ class Plan:
             region,
             blend,
             strength=self.strength,
+            resample=self.settings.walks,
             trajectory=self.base.trajectory,
+            invert=self.settings.retrace and self.base.trajectory is None,
         )
         return replace(
             present,
@@ -180,6 +188,7 @@ class Planner:
             grow=_either(wanted.grow, regions.grow_radius(touched)),
             feather=_either(wanted.feather, regions.feather_radius(touched)),
             strength=_either(wanted.strength, automatic),
+            settings=wanted,
         )
         return replace(plan, layout=plan.within(drawn)) if marks_only else plan
 

@@ -15,11 +15,12 @@ from PySide6.QtWidgets import (
     QLayout,
     QPushButton,
     QSlider,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from app.edit_plan import MAX_RADIUS, EditSettings, Plan
+from app.edit_plan import MAX_RADIUS, MAX_WALKS, EditSettings, Plan
 from app.tips import set_tip
 
 PERCENT = 100  # slider positions per unit of strength
@@ -29,6 +30,11 @@ TIPS = {
     "grow": "How far around the region the picture is denoised with it, to fit in",
     "feather": "Over how many pixels the new and the old picture are blended",
     "strength": "How much of the old picture is forgotten; less keeps its colours and shapes",
+    "walks": "How often each stretch of steps is walked: more hides seams and takes longer",
+    "retrace": (
+        "Find out first how a photo, or a picture from disk, would have been sampled:\n"
+        "slower, and keeps more of it where the strength is low"
+    ),
 }
 
 
@@ -96,7 +102,7 @@ class LocalEditPanel(QWidget):
         self._shown = EditSettings()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 6, 10, 8)
-        layout.setSpacing(10)
+        layout.setSpacing(8)
         layout.addLayout(self._build_form())
         layout.addLayout(self._build_buttons())
         layout.addStretch(1)
@@ -123,14 +129,32 @@ class LocalEditPanel(QWidget):
         )
         form = QGridLayout()
         form.setHorizontalSpacing(10)
-        form.setVerticalSpacing(8)
+        form.setVerticalSpacing(6)
         form.setColumnStretch(1, 1)
         form.addWidget(QLabel("Edit"), 0, 0)
         form.addLayout(self._build_source(), 0, 1)
         for row, measure in enumerate((self.grow, self.feather, self.strength), start=1):
             form.addWidget(QLabel(measure.slider.accessibleName()), row, 0)
             form.addWidget(measure, row, 1)
+        form.addWidget(QLabel("Walks"), 4, 0)
+        form.addLayout(self._build_way(), 4, 1)
         return form
+
+    def _build_way(self) -> QLayout:
+        self.walks = QSpinBox(minimum=1, maximum=MAX_WALKS, suffix=" ×")
+        self.walks.setAccessibleName("Walks")
+        self.walks.setToolTip(TIPS["walks"])
+        self.walks.setFixedWidth(70)
+        self.walks.valueChanged.connect(lambda value: self._edit(walks=value))
+        self.retrace = QCheckBox("Retrace a photo first")
+        self.retrace.setToolTip(TIPS["retrace"])
+        self.retrace.toggled.connect(lambda on: self._edit(retrace=on))
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.walks)
+        row.addStretch(1)
+        row.addWidget(self.retrace)
+        return row
 
     def _build_source(self) -> QLayout:
         self.source = QComboBox()
@@ -177,6 +201,13 @@ class LocalEditPanel(QWidget):
         self.grow.show_value(settings.grow, plan and plan.grow)
         self.feather.show_value(settings.feather, plan and plan.feather)
         self.strength.show_value(None if strength is None else round(strength * PERCENT), planned)
+        for widget, show, value in (
+            (self.walks, self.walks.setValue, settings.walks),
+            (self.retrace, self.retrace.setChecked, settings.retrace),
+        ):
+            widget.blockSignals(True)
+            show(value)
+            widget.blockSignals(False)
 
     def show_photo(self, name: str, edited: bool) -> None:
         """Show whether a photo can be edited, "" for none, and whether it is."""

@@ -236,11 +236,13 @@ def test_the_sliders_say_how_far(drawn, engine, qtbot):
     panel.grow.slider.setValue(3)
     panel.feather.slider.setValue(2)
     panel.strength.slider.setValue(40)
-    assert drawn.local.edits.settings == EditSettings(3, 2, 0.4)
+    panel.walks.setValue(2)
+    assert drawn.local.edits.settings == EditSettings(3, 2, 0.4, walks=2)
     drawn.acts["update"].trigger()
     proposed(drawn, qtbot)
     inpaint = engine.requests[-1].inpaint
-    assert inpaint.strength == 0.4
+    assert not inpaint.invert  # its states are known
+    assert inpaint.strength == 0.4 and inpaint.resample == 2
     assert np.count_nonzero(inpaint.region[30]) == 4 + 2 * 3
     assert np.count_nonzero(inpaint.blend[30]) == 4 + 2 * 3 + 2 * 1
     panel.grow.automatic.setChecked(True)
@@ -456,9 +458,11 @@ def test_a_photo_can_be_edited(window, pen, engine, qtbot, photo):
     path, picture = photo
     window.exchange.load_photo(path, under=False)
     mark(window, (30, 30))
+    window.local.panel.retrace.setChecked(True)
     press(window, Qt.Key.Key_F5, SHIFT)
     proposed(window, qtbot)
     assert np.array_equal(engine.requests[0].inpaint.picture, picture)
+    assert engine.requests[0].inpaint.invert
     press(window, Qt.Key.Key_Return)
     kept, blend = window.studio.result.image, engine.requests[0].inpaint.blend
     assert np.array_equal(kept[blend == 0], picture[blend == 0])
