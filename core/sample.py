@@ -22,6 +22,7 @@ from core.command import (
     progress_bar,
     say,
 )
+from core.edit_files import read_edit
 from core.errors import InputError, OutputError
 from core.files import writing
 from core.film import (
@@ -42,6 +43,7 @@ from core.request import (
     SAMPLER_NAMES,
     Engine,
     Failed,
+    Inpaint,
     Layout,
     Preview,
     Result,
@@ -69,10 +71,13 @@ def _run(args: argparse.Namespace, open_engine: Callable[[Path], Engine]) -> int
     paths = find_layouts(args.layouts)
     if args.video is not None:
         _check_film(args, paths)
+    edit = _edit(args)
     engine = open_engine(args.weights)
     palette = reading_palette(args.palette, engine.info.palette)
     # With all key frames in it: a bad one is refused now, not when its frame comes.
     template = template_request(args, args.guidance.values, engine.info.palette)
+    if edit is not None:
+        template = replace(template, inpaint=edit, size=edit.size)
     _check_targets(args.out, paths, template.seeds)
     failures, pictures = 0, []
     with progress_bar(len(paths), "Sampling") as bar:
@@ -100,6 +105,15 @@ def _check_film(args: argparse.Namespace, paths: list[Path]) -> None:
         raise FilmError(f"A film has one picture a frame, but --count {args.count} was given.")
     if args.size is None:
         check_sizes(paths)
+
+
+def _edit(args: argparse.Namespace) -> Inpaint | None:
+    """The local edit that was asked for. Raises `InputError` if half of it is missing."""
+    if args.inpaint is None and args.mask is None:
+        return None
+    if args.inpaint is None or args.mask is None:
+        raise InputError("An edit needs both --inpaint PICTURE and --mask MASK.")
+    return read_edit(args.inpaint, args.mask, args.strength, args.resample, args.invert)
 
 
 def _sample_file(
@@ -255,6 +269,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--palette", help="palette to read with, a name or a .toml file (the checkpoint's)")
     add("--count", type=int, default=1, help="pictures per layout, seed by seed (1)")
     add_sampling_options(parser, track)
+    edit = parser.add_argument_group(
+        "local edit",
+        "Repaint the white part of a mask in a picture, as the layout says; the rest stays.",
+    )
+    add = edit.add_argument
+    add("--inpaint", type=Path, metavar="PICTURE", help="the picture to edit, as large as --mask")
+    add("--mask", type=Path, help="black and white image: white is repainted")
+    add("--strength", type=float, default=1.0, help="how much is forgotten, above 0 to 1 (1)")
+    add("--resample", type=int, default=1, help="how often each stretch is walked (1)")
+    add("--invert", action="store_true", help="walk the picture up by DDIM instead of noising it")
     film = parser.add_argument_group(
         "film",
         "The layouts are the frames, in the order of their numbers; all begin with the seed's "

@@ -149,3 +149,46 @@ def test_a_folder_without_layouts_and_a_place_that_takes_none(layout, tmp_path, 
     assert run(layout, "-o", layout / "out") == 2
     error = capsys.readouterr().err
     assert "empty has no .png" in error and "cannot be written" in error
+
+
+# -- local edits ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def painted(tmp_path):
+    """A picture and a mask whose left half is white."""
+    picture, mask = tmp_path / "old.png", tmp_path / "mask.png"
+    Image.fromarray(np.full((8, 12, 3), 90, np.uint8)).save(picture)
+    half = np.zeros((8, 12), np.uint8)
+    half[:, :6] = 255
+    Image.fromarray(half).save(mask)
+    return picture, mask
+
+
+def test_an_edit_goes_down_with_its_mask(layout, painted, tmp_path):
+    """White is the region, the options go with it, and the size is the picture's."""
+    engine, (picture, mask) = PaintedEngine(), painted
+    options = ("--inpaint", picture, "--mask", mask, "--strength", 0.5, "--resample", 2)
+    assert run(layout, "-o", tmp_path / "new.png", *options, engine=engine) == 0
+    (request,) = engine.requests
+    edit = request.inpaint
+    assert request.size == edit.size == (8, 12) and (edit.picture == 90).all()
+    assert edit.region[:, :6].all() and not edit.region[:, 6:].any() and edit.blend[0, 0] == 1
+    assert (edit.strength, edit.resample, edit.invert) == (0.5, 2, False)
+
+
+def test_an_edit_that_cannot_be_is_told(layout, painted, tmp_path, capsys):
+    """Half an edit, a mask of another size, a black one: each names what is wrong."""
+    picture, mask = painted
+    small, black = tmp_path / "small.png", tmp_path / "black.png"
+    Image.new("L", (4, 4), 255).save(small)
+    Image.new("L", (12, 8), 0).save(black)
+    cases = (
+        (("--inpaint", picture), "both --inpaint"),
+        (("--inpaint", picture, "--mask", small), "4x4"),
+        (("--inpaint", picture, "--mask", black), "black.png is white"),
+        (("--inpaint", picture, "--mask", mask, "--strength", 2), "strength 2.0"),
+    )
+    for options, says in cases:
+        assert run(layout, "-o", tmp_path / "new.png", *options) == 2
+        assert says in capsys.readouterr().err

@@ -1,0 +1,150 @@
+"""Measure local edits with the bundled model: what they cost, and whether their seams show.
+
+    python -m docs.measure_edits cost                  the share of the canvas against the time
+    python -m docs.measure_edits seams --data FOLDER   FOLDER has images/ and labels/ of real photos
+
+The times are seconds of the processor, so that other work on the machine does not count. The tables
+in docs/decisions/010-local-edits.md were made so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+
+from core.crop import Crop
+from core.dataset import find_pairs
+from core.engine import Engine
+from core.labelmap import read_labels
+from core.picture import read_picture
+from core.regions import feather, feather_radius
+from core.request import Inpaint, Layout, Result, SampleRequest
+from core.sample import DEFAULT_WEIGHTS
+
+SHARES = (0.05, 0.10, 0.25, 0.50, 1.00)
+SIDE = 512  # of the canvas whose cost is measured
+PLAIN = dict(guidance_scale=2.0, preview_every=0)
+
+
+def sampled(engine: Engine, request: SampleRequest) -> tuple[Result, float]:
+    """The picture and the seconds of processor time that it took."""
+    started = time.process_time()
+    (result,) = (event for event in engine.sample(request) if isinstance(event, Result))
+    return result, time.process_time() - started
+
+
+# -- cost -----------------------------------------------------------------------------------------
+
+
+def square(share: float) -> np.ndarray:
+    """A region of that share of the canvas: a square in its middle."""
+    side = round(SIDE * share**0.5)
+    region = np.zeros((SIDE, SIDE), bool)
+    start = (SIDE - side) // 2
+    region[start : start + side, start : start + side] = True
+    return region
+
+
+def cost(engine: Engine, rounds: int, steps: int) -> None:
+    """Print the time of edits of growing regions, beside that of a plain sample of the canvas."""
+    labels = np.zeros((SIDE, SIDE), np.uint8)
+    labels[: SIDE // 2] = 1
+    layout = Layout(labels, engine.info.palette)
+    plain = SampleRequest(layout, steps=steps, keep_trajectory=True, **PLAIN)
+    old, _ = sampled(engine, plain)
+    whole = median(sampled(engine, plain)[1] for _ in range(rounds))
+    print(f"a plain sample, {SIDE}x{SIDE}, {steps} steps: {whole:.2f} s\n")
+    print("| share | crop | from a photo | from its trajectory |\n|---|---|---|---|")
+    for share in SHARES:
+        region = square(share)
+        row = []
+        for trajectory in (None, old.trajectory):
+            blend = feather(region, feather_radius(region))
+            edit = Inpaint(old.image, region, blend, trajectory=trajectory)
+            request = SampleRequest(layout, steps=steps, inpaint=edit, **PLAIN)
+            seconds = median(sampled(engine, request)[1] for _ in range(rounds))
+            row.append(f"{seconds:.2f} s = {seconds / whole:.2f}")
+        crop = Crop.of(edit, (SIDE, SIDE), engine.unet.spec.factor, engine.info.multiple)
+        print(f"| {share:.0%} | {crop.box.width}x{crop.box.height} | {row[0]} | {row[1]} |")
+
+
+# -- seams ----------------------------------------------------------------------------------------
+
+
+def seams(engine: Engine, data: Path, count: int, steps: int, resample: int) -> None:
+    """Print how strong gradients in the blend are, relative to the photos' at the same places.
+
+    Each photo is edited itself, and so is the picture that the model makes of its layout; with the
+    photo's own labels, so that nothing but the seam is new there.
+    """
+    pairs, _ = find_pairs(data)
+    rng = np.random.default_rng(0)
+    ratios: dict[str, list[tuple[float, float]]] = {"photo": [], "picture": []}
+    for pair in pairs[:: max(1, len(pairs) // count)][:count]:
+        photo = read_picture(pair.image).image
+        layout = Layout(read_labels(pair.label, engine.info.palette).labels, engine.info.palette)
+        plain = SampleRequest(layout, steps=steps, keep_trajectory=True, **PLAIN)
+        made, _ = sampled(engine, plain)
+        region = ellipse(photo.shape[:2], rng)
+        blend = feather(region, feather_radius(region))
+        seam = (blend > 0) & (blend < 1)
+        for name, old, trajectory in (
+            ("photo", photo, None),
+            ("picture", made.image, made.trajectory),
+        ):
+            edit = Inpaint(old, region, blend, resample=resample, trajectory=trajectory)
+            new, _ = sampled(
+                engine, SampleRequest(layout, steps=steps, seed=1, inpaint=edit, **PLAIN)
+            )
+            ratios[name].append((gradient(new.image)[seam].mean(), gradient(photo)[seam].mean()))
+    for name, both in ratios.items():
+        new, real = np.array(both).T
+        print(
+            f"edits of a {name}: gradient {new.mean():.1f} in the blend, {real.mean():.1f} in "
+            f"photos, ratio {new.mean() / real.mean():.3f}"
+        )
+
+
+def ellipse(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A region somewhere: an ellipse of 15 to 30 % of the sides in radius."""
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    middle = rng.uniform(0.3, 0.7, 2) * size
+    radii = rng.uniform(0.15, 0.3, 2) * size
+    return ((y - middle[0]) / radii[0]) ** 2 + ((x - middle[1]) / radii[1]) ** 2 <= 1
+
+
+def gradient(picture: np.ndarray) -> np.ndarray:
+    """The length of the brightness gradient at each pixel of uint8 `[H, W, 3]`."""
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.hypot(np.gradient(gray, axis=0), np.gradient(gray, axis=1))
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("what", choices=("cost", "seams"))
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--data", type=Path, help="real photos with labels, for the seams")
+    parser.add_argument("--count", type=int, default=20, help="photos (20)")
+    parser.add_argument("--rounds", type=int, default=3, help="times each is measured (3)")
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--resample", type=int, default=1)
+    options = parser.parse_args()
+    engine = Engine.open(options.weights)
+    if options.what == "cost":
+        cost(engine, options.rounds, options.steps)
+    elif options.data is None:
+        parser.error("the seams are compared with real photos: give --data")
+    else:
+        seams(engine, options.data, options.count, options.steps, options.resample)
+
+
+if __name__ == "__main__":
+    main()
