@@ -235,7 +235,7 @@ class Engine:
         def noise() -> Tensor:
             return crop.cells(canvas_noise())
 
-        x, constrain = plan.begin(noise)
+        denoise, x, constrain = plan.begin(denoise, noise)
         step = SAMPLERS[request.sampler](self.schedule, request.eta)
         return sample(denoise, step, plan.path, x, noise, self.schedule, constrain)
 

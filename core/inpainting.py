@@ -8,7 +8,7 @@ are made in core/regions.py, the pictures are mixed there as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,10 +27,12 @@ ROUNDS = 3  # of the fixed point that a step of DDIM inversion is solved by
 
 
 class Known(NamedTuple):
-    """What is known of a picture: its latents x0 `[1, C, h, w]`, and its x_t at some timesteps."""
+    """What is known of a picture: its x0 `[1, C, h, w]`; at some timesteps its x_t, and what was
+    predicted there."""
 
     x0: Tensor
     states: Mapping[int, Tensor] = {}
+    predicted: Mapping[int, Tensor] = {}
 
 
 class Original:
@@ -41,7 +43,8 @@ class Original:
     """
 
     def __init__(self, schedule: Schedule, known: Known, noise: Tensor) -> None:
-        self.schedule, self.x0, self.states, self.noise = schedule, *known, noise
+        self.schedule, self.noise = schedule, noise
+        self.x0, self.states, self.predicted = known
 
     def at(self, t: int) -> Tensor:
         """x_t, `[1 or N, C, h, w]`; exactly the state there, if it is known."""
@@ -59,8 +62,16 @@ class Original:
     def _eps(self, t: int) -> Tensor:
         if not self.states:
             return self.noise
-        nearest = min(self.states, key=lambda s: abs(s - t))
+        nearest = _nearest(self.states, t)
         return self.schedule.eps_from_x0(self.states[nearest], nearest, self.x0)
+
+    def expected(self, t: int) -> Tensor:
+        """The x0 that a network should predict at t: what it did, or else the truth."""
+        return self.predicted[_nearest(self.predicted, t)] if self.predicted else self.x0
+
+
+def _nearest(times: Iterable[int], t: int) -> int:
+    return min(times, key=lambda s: abs(s - t))
 
 
 class Later:
@@ -211,9 +222,12 @@ class Recorder:
 
 def known_from(trajectory: Trajectory, device: torch.device | str = "cpu") -> Known:
     """A picture's own states as tensors."""
-    states = torch.tensor(trajectory.states, dtype=torch.float32, device=device)
-    x0 = torch.tensor(trajectory.x0[-1:], dtype=torch.float32, device=device)
-    return Known(x0, dict(zip(trajectory.timesteps, states.split(1), strict=True)))
+    states, x0 = (
+        torch.tensor(part, dtype=torch.float32, device=device).split(1)
+        for part in (trajectory.states, trajectory.x0)
+    )
+    times = trajectory.timesteps
+    return Known(x0[-1], *(dict(zip(times, part, strict=True)) for part in (states, x0)))
 
 
 def merged(old: Trajectory, new: Trajectory, crop: Crop, schedule: Schedule) -> Trajectory:
@@ -226,11 +240,7 @@ def merged(old: Trajectory, new: Trajectory, crop: Crop, schedule: Schedule) -> 
     early = [t for t in old.timesteps if t > new.timesteps[0]]
     times = (*early, *new.timesteps)
     states = torch.cat([original.at(t) for t in times]).numpy()
-    x0 = np.stack([old.x0[_nearest(old.timesteps, t)] for t in times[:-1]] + [old.x0[-1]])
+    x0 = torch.cat([original.expected(t) for t in times[:-1]] + [known.x0]).numpy()
     crop.cells(states)[len(early) :] = new.states
     crop.cells(x0)[len(early) :] = new.x0
     return Trajectory(times, states, x0, new.seed)
-
-
-def _nearest(times: Sequence[int], t: int) -> int:
-    return min(range(len(times)), key=lambda i: abs(times[i] - t))

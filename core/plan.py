@@ -14,6 +14,7 @@ from torch import Tensor
 
 from core.areas import middles
 from core.crop import Crop
+from core.harmony import REACH, Harmonised
 from core.inpainting import (
     Keep,
     Known,
@@ -73,9 +74,9 @@ class Plan:
         if inpaint is None:
             return
         if inpaint.trajectory is not None:
-            whole = known_from(inpaint.trajectory, device)
-            states = {t: self.crop.cells(x) for t, x in whole.states.items()}
-            self.known = Known(self.crop.cells(whole.x0), states)
+            x0, *maps = known_from(inpaint.trajectory, device)
+            cut = ({t: self.crop.cells(x) for t, x in states.items()} for states in maps)
+            self.known = Known(self.crop.cells(x0), *cut)
             return
         x0 = encode(self.crop.pixels(inpaint.picture)[None].copy())
         states = {}
@@ -92,22 +93,28 @@ class Plan:
         start = self.request.start
         return 0 if start is None else sum(t > start.t for t in self._plain)
 
-    def begin(self, noise: Callable[[], Tensor]) -> tuple[Tensor, Constrain]:
-        """x at the start of the path, and what the walk must keep. noise: of the crop."""
+    def begin(
+        self, denoise: Denoise, noise: Callable[[], Tensor]
+    ) -> tuple[Denoise, Tensor, Constrain]:
+        """What to walk with, x at the start of the path, and what must be kept on the way.
+
+        noise: of the crop.
+        """
         start, inpaint = self.request.start, self.request.inpaint
         x, t = noise(), self.path[0]
         if start is not None:
             given = torch.tensor(start.x).to(x)
             x = self.schedule.q_sample(given, t, x) if start.clean else given.expand_as(x)
         if inpaint is None:
-            return x, lambda x, t: x
+            return denoise, x, lambda x, t: x
         original, own = Original(self.schedule, self.known, x), self._own_noise(x.device)
         later = None
         if inpaint.strength_map is not None:
             later = Later(original, self._beginnings(x.device), own)
         region = torch.from_numpy(self.crop.cells_touched(inpaint.region)).to(x.device)
+        harmonised = Harmonised(denoise, original, region, REACH / self.crop.factor)
         keep = Keep(original, region, later)
-        return keep.begin(t, inpaint.strength, own), keep
+        return harmonised, keep.begin(t, inpaint.strength, own), keep
 
     def _beginnings(self, device: torch.device) -> Tensor:
         """int `[h, w]`: the timestep at which each of the crop's latent pixels joins the walk."""

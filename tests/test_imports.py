@@ -27,7 +27,7 @@ SHARED = {  # what both window and models may know
     "core.request",
     "core.shapes",
 }
-PURE = ("schedule", "sampling", "guidance", "inpainting")  # they see a callable, never a network
+PURE = ("schedule", "sampling", "guidance", "inpainting", "harmony")  # they see a callable
 
 
 def module_name(path: Path) -> str:

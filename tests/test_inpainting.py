@@ -6,6 +6,7 @@ import torch
 
 from core.crop import CONTEXT, Crop
 from core.engine import Engine
+from core.harmony import Harmonised
 from core.inpainting import (
     Keep,
     Known,
@@ -162,6 +163,28 @@ def test_a_trajectory_is_met_exactly_where_it_was_kept(latent_engine, layout):
     t = old.trajectory.timesteps[2]
     assert torch.allclose(original.at(t - 1), original.at(t), atol=0.1)
     assert torch.equal(original.at(-1), known.x0)
+
+
+def test_an_edit_takes_up_what_is_missed_around_it():
+    """By so much as the known part is predicted too dark, the region becomes brighter near it."""
+    schedule = ScheduleSpec().build()
+    region = box_mask((40, 40), 5, 5, 30, 30)
+    x0 = torch.full((1, 2, 40, 40), 0.5)
+    original = Original(schedule, Known(x0), x0)
+    x = torch.zeros(1, 2, 40, 40)
+
+    def denoise(x, t):
+        return Prediction(x, torch.zeros_like(x), x)
+
+    found = Harmonised(denoise, original, torch.from_numpy(region), reach=3)(x, 500).x0[0, 0]
+    assert not found[torch.from_numpy(~region)].any()
+    assert 0.4 < found[20, 5] <= 0.5 and found[20, 5] > found[20, 8] > found[20, 11]
+    assert abs(found[20, 20]) < 0.01
+    right = Known(x0, {500: x0}, {500: torch.zeros_like(x0)})  # as it was predicted before
+    harmonised = Harmonised(
+        denoise, Original(schedule, right, x0), torch.from_numpy(region), reach=3
+    )
+    assert not harmonised(x, 500).x0.any()
 
 
 # -- the way --------------------------------------------------------------------------------------
