@@ -19,6 +19,8 @@ from core.schedule import Prediction, Schedule
 
 T = TypeVar("T")
 
+MAX_PAIRED = 96 * 96  # of x, in pixels: 768x768 pictures of latent models
+
 
 def guide(conditional: Tensor, null: Tensor, scale: float | Tensor) -> Tensor:
     """Classifier-free guidance of two network outputs `[N, 2C, h, w]`: null + s (y - null).
@@ -89,10 +91,13 @@ class Denoiser:
         encoded = self._blind("encoded", x, t, lambda: self.model.encode(x, timesteps))
         if scale == 0:
             return self._null(encoded, x, t, timesteps)
-        conditional = self.model.decode(encoded, self.embedding("layout"), timesteps).float()
         if scale == 1 and self.scale_map is None:
-            return conditional
-        null = self._null(encoded, x, t, timesteps)
+            return self._conditional(encoded, timesteps)
+        if self._pairs(x):
+            conditional, null = self._both(encoded, timesteps)
+        else:
+            conditional = self._conditional(encoded, timesteps)
+            null = self._null(encoded, x, t, timesteps)
         if self.listener is not None:
             self.listener(x, conditional, null)
         return self.guided(conditional, null, scale)
@@ -100,6 +105,26 @@ class Denoiser:
     def guided(self, conditional: Tensor, null: Tensor, scale: float) -> Tensor:
         """Both branches' outputs as one, at this scale and as the map says."""
         return guide(conditional, null, scale if self.scale_map is None else scale * self.scale_map)
+
+    def _conditional(self, encoded: Encoded, timesteps: Tensor) -> Tensor:
+        return self.model.decode(encoded, self.embedding("layout"), timesteps).float()
+
+    def _pairs(self, x: Tensor) -> bool:
+        """Whether both branches of x go through the decoder as one batch: weights are read once.
+
+        Not in the first step, whose null branch may be known already, nor where memory counts more
+        than time.
+        """
+        later = len(self.scales) > 1
+        return later and len(x) == 1 and x.shape[-2] * x.shape[-1] <= MAX_PAIRED
+
+    def _both(self, encoded: Encoded, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs of the conditional and of the null branch."""
+        pair = Encoded(
+            torch.cat([encoded.features] * 2), tuple(torch.cat([s] * 2) for s in encoded.skips)
+        )
+        output = self.model.decode(pair, self.embedding("both"), timesteps.repeat(2)).float()
+        return output[:1], output[1:]
 
     def _null(self, encoded: Encoded, x: Tensor, t: int, timesteps: Tensor) -> Tensor:
         """The output of the null branch."""
@@ -146,10 +171,25 @@ class Denoiser:
         self._embeddings.clear()
 
     def embedding(self, branch: str) -> LayoutEmbedding:
-        """gamma and beta for "layout" or "null", computed when first asked for."""
+        """gamma and beta for "layout", "null" or "both", computed when first asked for."""
         if branch not in self._embeddings:
-            self._embeddings[branch] = self._embed(branch)
+            self._embeddings[branch] = (
+                _pair(self.embedding("layout"), self.embedding("null"))
+                if branch == "both"
+                else self._embed(branch)
+            )
         return self._embeddings[branch]
+
+
+def _pair(first: LayoutEmbedding, second: LayoutEmbedding) -> LayoutEmbedding:
+    """Two embeddings as one of a batch of two."""
+    return [
+        tuple(
+            tuple(torch.cat(parts) for parts in zip(*modulations, strict=True))
+            for modulations in zip(*blocks, strict=True)
+        )
+        for blocks in zip(first, second, strict=True)
+    ]
 
 
 def _embed(model: SDMUNet, y: Tensor, size: tuple[int, int], branch: str) -> LayoutEmbedding:

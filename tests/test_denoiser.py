@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from core import denoiser
 from core.denoiser import Denoiser
 from core.schedule import ScheduleSpec
 from tests.reference import official_guidance
@@ -42,6 +43,24 @@ def test_sharing_and_caching_change_nothing(make_unet, scene, scale):
     denoise = Denoiser(network, SCHEDULE, y, (16, 16), scale)
     for _ in range(2):  # the second time from the cache
         torch.testing.assert_close(denoise.output(x, 400, scale)[:, :3], expected)
+
+
+def test_both_branches_of_one_picture_share_a_pass(make_unet, scene, monkeypatch):
+    """After the first step: as one batch of two they give what they give alone."""
+    network, (x, y) = Counted(make_unet()), scene
+
+    def second_step(x):
+        denoise = Denoiser(network, SCHEDULE, y, (16, 16), 3.0)
+        denoise(x, 900)
+        network.calls["decode"] = 0
+        return denoise(x, 400).x0, network.calls["decode"]
+
+    together, passes = second_step(x[:1])
+    alone, passes_alone = second_step(x)
+    assert (passes, passes_alone) == (1, 2)
+    torch.testing.assert_close(together, alone[:1])
+    monkeypatch.setattr(denoiser, "MAX_PAIRED", 255)  # a large picture goes one by one
+    assert second_step(x[:1])[1] == 2
 
 
 def test_the_variance_stays_the_conditional_one(make_unet, scene):
