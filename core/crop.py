@@ -14,7 +14,7 @@ import numpy as np
 from core.labelmap import Box, mask_box
 from core.repaint import Inpaint
 
-CONTEXT = 40  # pixels around a region that the model sees; docs/decisions/010 has the measurements
+CONTEXT = 24  # pixels around a region that the model sees; docs/decisions/014 has the measurements
 
 Cells = TypeVar("Cells")  # an array or a tensor
 

@@ -4,15 +4,15 @@
     python -m docs.measure_edits seams --data FOLDER   FOLDER has images/ and labels/ of real photos
 
 The times are seconds of the processor, so that other work on the machine does not count. The tables
-in docs/decisions/010-local-edits.md were made so.
+in docs/decisions/014-local-edits.md were made so.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import cv2
 import numpy as np
@@ -51,26 +51,29 @@ def square(share: float) -> np.ndarray:
 
 
 def cost(engine: Engine, rounds: int, steps: int) -> None:
-    """Print the time of edits of growing regions, beside that of a plain sample of the canvas."""
+    """Print the time of edits of growing regions, beside that of a plain sample of the canvas.
+
+    Each round measures all of them, so that a busy minute slows all of them down.
+    """
     labels = np.zeros((SIDE, SIDE), np.uint8)
     labels[: SIDE // 2] = 1
     layout = Layout(labels, engine.info.palette)
     plain = SampleRequest(layout, steps=steps, keep_trajectory=True, **PLAIN)
     old, _ = sampled(engine, plain)
-    whole = median(sampled(engine, plain)[1] for _ in range(rounds))
-    print(f"a plain sample, {SIDE}x{SIDE}, {steps} steps: {whole:.2f} s\n")
-    print("| share | crop | from a photo | from its trajectory |\n|---|---|---|---|")
+    edits = []
     for share in SHARES:
         region = square(share)
-        row = []
-        for trajectory in (None, old.trajectory):
-            blend = feather(region, feather_radius(region))
-            edit = Inpaint(old.image, region, blend, trajectory=trajectory)
-            request = SampleRequest(layout, steps=steps, inpaint=edit, **PLAIN)
-            seconds = median(sampled(engine, request)[1] for _ in range(rounds))
-            row.append(f"{seconds:.2f} s = {seconds / whole:.2f}")
-        crop = Crop.of(edit, (SIDE, SIDE), engine.unet.spec.factor, engine.info.multiple)
-        print(f"| {share:.0%} | {crop.box.width}x{crop.box.height} | {row[0]} | {row[1]} |")
+        blend = feather(region, feather_radius(region))
+        edits.append(Inpaint(old.image, region, blend, trajectory=old.trajectory))
+    requests = [plain, *(replace(plain, inpaint=edit) for edit in edits)]
+    times = np.array([[sampled(engine, r)[1] for r in requests] for _ in range(rounds)])
+    ratios = np.median(times / times[:, :1], axis=0)
+    print(f"{SIDE}x{SIDE}, {steps} steps, median of {rounds}\n")
+    print("| region | crop | seconds | of a plain sample |\n|---|---|---|---|")
+    print(f"| plain sample | {SIDE}x{SIDE} | {np.median(times[:, 0]):.2f} | 1 |")
+    for share, edit, column, ratio in zip(SHARES, edits, times.T[1:], ratios[1:], strict=True):
+        box = Crop.of(edit, (SIDE, SIDE), engine.unet.spec.factor, engine.info.multiple).box
+        print(f"| {share:.0%} | {box.width}x{box.height} | {np.median(column):.2f} | {ratio:.2f} |")
 
 
 # -- seams ----------------------------------------------------------------------------------------
