@@ -90,7 +90,7 @@ def seams(engine: Engine, data: Path, count: int, steps: int, resample: int) -> 
     ratios: dict[str, list[tuple[float, float]]] = {"photo": [], "picture": []}
     for pair in pairs[:: max(1, len(pairs) // count)][:count]:
         photo = read_picture(pair.image).image
-        layout = Layout(read_labels(pair.label, engine.info.palette).labels, engine.info.palette)
+        layout = Layout(read_labels(pair.labels, engine.info.palette).labels, engine.info.palette)
         plain = SampleRequest(layout, steps=steps, keep_trajectory=True, **PLAIN)
         made, _ = sampled(engine, plain)
         region = ellipse(photo.shape[:2], rng)
