@@ -12,7 +12,7 @@ PAUSE = 0.03  # without a change for so long, the hand rests
 PATIENCE = 0.1  # a change waits no longer than this for the hand to rest
 REST = 1.0  # without a change for so long, the scene is worth a full picture
 LIMIT = 1.0  # no change stays unseen for longer, whatever the hand does
-BUDGET = 0.15  # that a quick picture may take: six a second, and time to show them
+BUDGET = 0.11  # that a quick picture may take: six a second, and one given up for each stroke
 TOO_LONG = LIMIT / 2  # that a quick picture must not take: then it is made smaller
 FRAMES = 3  # by which a pace is judged: a first one is slow for reasons of its own
 

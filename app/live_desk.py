@@ -201,7 +201,8 @@ class LiveDesk(QObject):
         else:
             self._refining = True
             self._live.began("full", now)
-            self._studio.sample(request)
+            # Until it is there the quick picture shows more than what forms on the way.
+            self._studio.sample(replace(request, preview_every=0, draft_steps=0))
 
     def _make_quick(self, request: SampleRequest) -> None:
         model = self._studio.model

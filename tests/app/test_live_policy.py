@@ -153,9 +153,9 @@ def test_the_tempo_finds_what_the_machine_can_keep(student):
     for _ in range(20):
         pace = tempo.pace(student, "here")
         seen.append(pace)
-        tempo.took(0.02 + 0.055 * pace.steps)
+        tempo.took(0.02 + 0.04 * pace.steps)
     assert list(dict.fromkeys(seen)) == [p for p in PACES[student] if p in seen]
-    assert 0.02 + 0.055 * seen[-1].steps <= BUDGET and seen[-1].scale == 1.0
+    assert 0.02 + 0.04 * seen[-1].steps <= BUDGET and seen[-1].scale == 1.0
 
 
 def test_one_slow_picture_changes_nothing():
