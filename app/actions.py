@@ -97,6 +97,7 @@ LOCAL = (
 )
 MATCH = (
     Wish("differences", "Where the picture differs", ("D",)),
+    Wish("fix_label", "Fix this label", ("Shift+D",)),
     Wish("best_of", "Take the best of some seeds", ("Ctrl+Alt+Return", "Ctrl+Alt+Enter")),
 )
 LIVE = (

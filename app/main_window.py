@@ -26,6 +26,7 @@ from app.drop import DropArea
 from app.edit_desk import EditDesk
 from app.exchange import Exchange
 from app.filing import Filing
+from app.fixing import Fixing
 from app.gallery import Gallery
 from app.icons import retint
 from app.instant_guidance import InstantGuidance
@@ -136,6 +137,7 @@ class MainWindow(QMainWindow):
             "generate": self.studio.generate,
             "cancel": self._cancel,
             "variations": self._vary,
+            "fix_label": lambda: self.fixing.fix(self.match.panel.current()),
             "best_of": lambda: self.best_of.begin(self._vary),
             "update": lambda: self.local.update(),
             "repaint": lambda: self.local.repaint(),
@@ -278,6 +280,8 @@ class MainWindow(QMainWindow):
             self.canvas, self.undo_stack, self.studio, self.store, self.acts, self._choosing
         )
         self.instant = InstantGuidance(self.studio, self._may_answer, self)
+        self.fixing = Fixing(self.studio, matches, self.local.edits, self.undo_stack)
+        self.match.panel.fix_wanted.connect(self.fixing.fix)
         self.start = Start(self.canvas, self.scene, self.filing, self.studio)
         others = [self.acts["mark"], *self._acts(actions.EDIT)]
         strip = ToolStrip(self._acts(actions.TOOLS), others)
@@ -357,7 +361,7 @@ class MainWindow(QMainWindow):
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
         parts = actions.PICTURE, actions.LIVE, actions.LOCAL, actions.STEPS, actions.MATCH
         wishes = [wish for part in (*parts, actions.HISTORY) for wish in part]
-        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 7, 13, 16, 19, 21))
+        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 7, 13, 16, 19, 22))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
@@ -435,6 +439,7 @@ class MainWindow(QMainWindow):
         self.exchange.done.connect(self._on_file)
         self.exchange.failed.connect(self.show_failure)
         self.photo_labels.failed.connect(self.show_failure)
+        self.fixing.failed.connect(self.show_failure)
         self.best_of.told.connect(self.error_bar.show_error)
         self._connect_keeping()
         DropArea(self, self.exchange.take)

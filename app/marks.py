@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.patch import whole
 from app.pen import Pen
 from app.scene import Point, Scene
 from app.tools import Easel
@@ -35,6 +36,12 @@ class Marks(Scene):
     def reset(self) -> None:
         """Nothing is marked, on a map as large as the scene's."""
         self.replace(np.zeros(self._painted.labels.shape, np.uint8))
+
+    def mark_only(self, region: np.ndarray) -> None:
+        """Mark this, bool `[H, W]`, and nothing else."""
+        self._keep(whole(self.labels))
+        self.labels[:] = np.where(region, MARKED, PLAIN)
+        self._report(whole(self.labels))
 
     def fill(self, point: Point, label: int, contiguous: bool, over: int | None = None) -> None:
         """Mark what has the label of the scene under `point`: the area there, or every pixel."""

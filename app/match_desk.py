@@ -28,9 +28,9 @@ class MatchDesk(QObject):
         self, studio: Studio, matches: Matches, result_panel: ResultPanel, acts: dict[str, QAction]
     ) -> None:
         super().__init__(result_panel)
-        self.panel = MatchPanel([acts["best_of"]])
+        self.panel = MatchPanel([acts["fix_label"], acts["best_of"]])
         self._studio, self._matches, self._result_panel = studio, matches, result_panel
-        self._switch = acts["differences"]
+        self._switch, self._fix = acts["differences"], acts["fix_label"]
         self._switch.setCheckable(True)
         self._dock: QDockWidget | None = None
         self._picture: np.ndarray | None = None  # what is on view
@@ -60,6 +60,7 @@ class MatchDesk(QObject):
         if match is not None:
             self._switch.setIconText(f"match {percent(match.agreement)}")  # what its button says
         self._switch.setEnabled(match is not None or self._switch.isChecked())
+        self._fix.setEnabled(match is not None)
         self._result_panel.show_match(match is not None)
         self._show_list()
         self._show_heat()

@@ -157,6 +157,54 @@ def test_a_model_without_a_segmenter_says_so(window, engine, qtbot):
     assert "has no segmenter" in window.match.panel.heading.text()
 
 
+# -- fixing ---------------------------------------------------------------------------------------
+
+
+def proposed(window, qtbot):
+    until(qtbot, lambda: bool(window.local.edits.proposals))
+    return window.local.edits.proposals[-1]
+
+
+def test_fixing_repaints_where_the_label_differs(drawn, engine, qtbot):
+    """Shift+D: the half of the grass that is sea is made anew, and nothing far from it changes."""
+    qtbot.keyClick(drawn.canvas, KEY.Key_D, Qt.KeyboardModifier.ShiftModifier)
+    picture = proposed(drawn, qtbot).image
+    region = engine.requests[-1].inpaint.region
+    assert region[40:, 40:].all() and not region[:20].any() and not region[:, :20].any()
+    assert (picture[:16] == 255).all() and (picture[48:, 48:] != 255).all()
+    assert drawn.studio.result.request.seed == 7  # only proposed
+    qtbot.keyClick(drawn.canvas, KEY.Key_Return)
+    assert drawn.studio.result.image is picture or (drawn.studio.result.image == picture).all()
+
+
+def test_a_row_is_fixed_by_enter(drawn, engine, qtbot):
+    """The row's own label, also where it is not the worst."""
+    engine.can_see(lambda picture: sure(np.full((16, 16), MOUNTAIN)))
+    drawn.studio.generate()
+    until(qtbot, lambda: [row[0] for row in rows(drawn)] == ["sky", "grass"])
+    drawn.match.panel.rows.setCurrentItem(drawn.match.panel.rows.topLevelItem(1))
+    drawn.acts["differences"].trigger()
+    qtbot.keyClick(drawn.match.panel.rows, KEY.Key_Return)
+    proposed(drawn, qtbot)
+    assert drawn.local.edits.marks.region[34:].all()
+    assert not drawn.local.edits.marks.region[:30].any()
+
+
+def test_there_is_nothing_to_fix_where_all_is_well(drawn, qtbot):
+    """Sky is sky: one sentence, and no mark."""
+    drawn.fixing.fix(SKY)
+    assert "there is nothing to fix" in drawn.error_bar.sentence.text()
+    assert not drawn.local.edits.marks.region.any() and drawn.undo_stack.count() == 0
+
+
+def test_undo_takes_the_marks_of_a_fix_back(drawn, qtbot):
+    drawn.acts["fix_label"].trigger()
+    proposed(drawn, qtbot)
+    drawn.local.edits.drop()
+    drawn.acts["undo"].trigger()
+    assert not drawn.local.edits.marks.region.any()
+
+
 # -- best of N ------------------------------------------------------------------------------------
 
 
