@@ -34,6 +34,7 @@ class Scrubbing(QObject):
         self.step = self.steps = 0
         studio.status_changed.connect(self._follow)
         studio.picture_changed.connect(self._on_picture)
+        studio.failed.connect(self._on_failed)
 
     # -- wishes -----------------------------------------------------------------------------------
 
@@ -95,6 +96,10 @@ class Scrubbing(QObject):
             self._pictures.popitem(last=False)
         if self.steps and self.step != self.steps:
             self._show()
+
+    def _on_failed(self) -> None:
+        """Perhaps it was the decoding: the next step may go better."""
+        self._ticket = 0
 
     def _on_picture(self, picture: np.ndarray | None) -> None:
         """Somebody shows the picture itself again: a choice was dropped, a sample given up."""

@@ -119,6 +119,16 @@ def test_a_sample_overtakes_a_decoding(made, engine, qtbot):
     until(qtbot, lambda: shown(made) == 2)
 
 
+def test_a_decoding_that_fails_is_told(made, engine, qtbot, monkeypatch):
+    """A sentence, and the next step is asked for as ever."""
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "picture_of", lambda x0: 1 / 0)
+        made.scrubbing.seek(4)
+        until(qtbot, made.error_bar.isVisible)
+    made.scrubbing.seek(3)
+    until(qtbot, lambda: shown(made) == 3)
+
+
 def test_a_proposal_puts_the_steps_away(made, engine, qtbot):
     """One choice at a time; dropped, the slider is at the end again, as the picture is."""
     made.scrubbing.seek(4)
