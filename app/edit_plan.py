@@ -199,7 +199,8 @@ class Planner:
             return Base(self._fitted_photo(), self._studio.settings.seed)
         if result is None:
             return None
-        return Base(result.image, result.request.seed, result.request.layout, result.trajectory)
+        request, states = result.request, self._studio.states
+        return Base(result.image, request.seed, request.layout, states)
 
     def _fitted_photo(self) -> np.ndarray:
         """The photo as it lies under the map, in the size of a picture of the scene."""

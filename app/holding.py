@@ -11,7 +11,7 @@ from app.label_controls import FRESH, Table
 from core import regions
 from core.labelmap import nearest_resize
 from core.palette import Palette
-from core.request import Inpaint, Layout, RequestError, Result, SampleRequest
+from core.request import Inpaint, Layout, RequestError, Result, SampleRequest, Trajectory
 
 SOFT = 4  # pixels over which old and new are mixed beside a locked label
 
@@ -21,10 +21,12 @@ class Held:
     """What locks and strengths say of the pixels of the last picture.
 
     locked: bool `[H, W]`. strength: float32 `[H, W]`, 1 where a label has none of its own. same:
-    bool `[H, W]`, where the label is what it was. Locks and strengths hold there alone.
+    bool `[H, W]`, where the label is what it was. Locks and strengths hold there alone. states: of
+    the picture, if the present model can go on from them.
     """
 
     result: Result
+    states: Trajectory | None
     locked: np.ndarray
     strength: np.ndarray
     same: np.ndarray
@@ -37,6 +39,7 @@ class Held:
         table: Table,
         layout: Layout,
         result: Result | None,
+        states: Trajectory | None,
     ) -> Held | None:
         """None if nothing is held: of a plain new picture.
 
@@ -52,7 +55,8 @@ class Held:
         strength = np.array([c.strength for c in controls], np.float32)[labels]
         strength[~same | locked] = 1
         size = result.image.shape[:2]
-        return cls(result, *(nearest_resize(part, size) for part in (locked, strength, same)))
+        masks = (nearest_resize(part, size) for part in (locked, strength, same))
+        return cls(result, states, *masks)
 
     def applied_to(self, request: SampleRequest) -> SampleRequest:
         """The request for a whole new picture, or for an edit of the last one, which spares what is
@@ -77,7 +81,7 @@ class Held:
             self._blend(),
             strength=float(strength[~locked].max()),
             strength_map=None if (strength == 1).all() else strength,
-            trajectory=self.result.trajectory,
+            trajectory=self.states,
         )
 
     def _blend(self) -> np.ndarray:
@@ -97,7 +101,7 @@ class Held:
         return replace(inpaint, region=region, blend=blend)
 
 
-def area_inpaint(result: Result, area: np.ndarray) -> Inpaint:
+def area_inpaint(result: Result, area: np.ndarray, states: Trajectory | None) -> Inpaint:
     """`area`, bool `[H, W]` over the scene, anew from noise in the last picture.
 
     What lies within `regions.grow_radius` of it is made anew with it, and mixed with the old
@@ -107,4 +111,4 @@ def area_inpaint(result: Result, area: np.ndarray) -> Inpaint:
     radius = regions.grow_radius(area)
     region = regions.grow(area, radius)
     blend = np.where(region, regions.feather(area, radius), 0).astype(np.float32)
-    return Inpaint(result.image, region, blend, trajectory=result.trajectory)
+    return Inpaint(result.image, region, blend, trajectory=states)

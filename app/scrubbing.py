@@ -29,6 +29,7 @@ class Scrubbing(QObject):
         super().__init__()
         self._studio = studio
         self._result: Result | None = None  # whose steps these are
+        self._states: Trajectory | None = None
         self._ticket = 0  # of the step that is being decoded
         self._pictures: OrderedDict[int, np.ndarray] = OrderedDict()
         self.step = self.steps = 0
@@ -55,14 +56,14 @@ class Scrubbing(QObject):
         (docs/decisions/013).
         """
         if self.steps:
-            place, trajectory = self.step - 1, self._result.trajectory
-            self._studio.resample(lambda request: self._forked(request, place, trajectory))
+            place = self.step - 1
+            self._studio.resample(lambda request: self._forked(request, place))
 
-    def _forked(self, request: SampleRequest, place: int, trajectory: Trajectory) -> SampleRequest:
+    def _forked(self, request: SampleRequest, place: int) -> SampleRequest:
         own = request.seed == self._result.request.seed
         anew = not own and request.sampler not in STOCHASTIC
-        states = trajectory.x0 if anew else trajectory.states
-        start = Start(states[place], trajectory.timesteps[place], clean=anew)
+        states = self._states.x0 if anew else self._states.states
+        start = Start(states[place], self._states.timesteps[place], clean=anew)
         size = self._result.image.shape[:2]
         return replace(request, inpaint=None, start=start, size=size, draft_steps=0)
 
@@ -79,17 +80,17 @@ class Scrubbing(QObject):
             self._decode(self.step)
 
     def _decode(self, step: int) -> None:
-        result, x0 = self._result, self._result.trajectory.x0[step - 1]
+        states = self._states
 
-        def decoded(engine: Engine) -> tuple[Result, int, np.ndarray]:
-            return result, step, engine.picture_of(x0)
+        def decoded(engine: Engine) -> tuple[Trajectory, int, np.ndarray]:
+            return states, step, engine.picture_of(states.x0[step - 1])
 
         self._ticket = self._studio.ask(decoded, self._take)
 
-    def _take(self, answer: tuple[Result, int, np.ndarray]) -> None:
-        result, step, picture = answer
+    def _take(self, answer: tuple[Trajectory, int, np.ndarray]) -> None:
+        states, step, picture = answer
         self._ticket = 0
-        if result is not self._result:
+        if states is not self._states:
             return
         self._pictures[step] = picture
         while len(self._pictures) > 1 and len(self._pictures) * picture.nbytes > CACHED_BYTES:
@@ -110,12 +111,11 @@ class Scrubbing(QObject):
     def _follow(self, status: Status) -> None:
         """Another picture is shown, or is being made: its end is where the steps begin."""
         free = status.state not in ("sampling", "loading", "no model")
-        result = self._studio.result if free else None
-        if result is self._result:
+        states = self._studio.states if free else None
+        if states is self._states:
             return
-        trajectory = result.trajectory if result is not None else None
-        self._result = result
+        self._result, self._states = self._studio.result, states
         self._pictures.clear()
-        self.steps = len(trajectory) if trajectory is not None else 0
+        self.steps = len(states) if states is not None else 0
         self.step = self.steps
         self.turned.emit()

@@ -33,6 +33,7 @@ from core.request import (
     SampleRequest,
     Started,
     Stepped,
+    Trajectory,
 )
 
 PREVIEWS = 8  # per picture: each costs about as much as a step
@@ -261,6 +262,13 @@ class Studio(QObject):
         self.show_result(result)
         self.made.emit(result)
 
+    @property
+    def states(self) -> Trajectory | None:
+        """The states that the last picture went through, if the present model made it: to another
+        one they mean nothing."""
+        made_here = self.result and self.model and self.result.weights == self.model.name
+        return self.result.trajectory if made_here else None
+
     def show_picture(self, picture: np.ndarray, caption: str) -> None:
         """Show a picture that is not the last result, until something else is shown."""
         self.picture_changed.emit(picture, caption)
@@ -460,7 +468,7 @@ class Studio(QObject):
 
     def holding(self, request: SampleRequest) -> SampleRequest:
         """The request with what locks and strengths hold of the last picture."""
-        held = Held.of(*self._painted, request.layout, self.result)
+        held = Held.of(*self._painted, request.layout, self.result, self.states)
         return request if held is None else held.applied_to(request)
 
     @property

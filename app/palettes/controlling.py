@@ -87,7 +87,7 @@ class Controlling(QObject):
     def _only(self, request: SampleRequest, area: np.ndarray) -> SampleRequest:
         """The request that makes `area` anew in the last picture, with the seed that it had."""
         last = self._studio.result
-        inpaint = area_inpaint(last, area)
+        inpaint = area_inpaint(last, area, self._studio.states)
         return replace(
             request, inpaint=inpaint, size=inpaint.size, seed=last.request.seed, draft_steps=0
         )

@@ -102,7 +102,7 @@ class FakeEngine:
                 picture = composite(request.inpaint.picture, new, request.inpaint.blend)
             states = _states(request.steps) if request.keep_trajectory else None
             self.tape = request.single(seed)
-            yield Result(picture, self.tape, 0.5, "fake", states)
+            yield Result(picture, self.tape, 0.5, self.info.name, states)
 
     def picture_of(self, x0: np.ndarray) -> np.ndarray:
         """All of the first value of x0: that is the number of its step."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from core.request import Result
+from tests.app.fake_engine import FakeEngine
 from tests.app.test_generating import finished, until
 
 ALT = Qt.KeyboardModifier.AltModifier
@@ -117,6 +118,21 @@ def test_a_sample_overtakes_a_decoding(made, engine, qtbot):
     until(qtbot, finished(made))
     made.scrubbing.seek(2)
     until(qtbot, lambda: shown(made) == 2)
+
+
+def test_another_model_cannot_read_the_states(made, qtbot):
+    """Its latents are others: nothing to slide, and a lock holds the picture without them."""
+    other = FakeEngine()
+    other.info = replace(other.info, name="other")
+    made.studio.open_model(lambda: other)
+    until(qtbot, lambda: made.studio.model.name == "other")
+    assert made.scrubbing.steps == 0 and made.studio.result.trajectory is not None
+    made.scene.labels[:32] = 1
+    made.controlling.lock(0)
+    made.studio.generate()
+    until(qtbot, lambda: bool(other.requests) and finished(made)())
+    assert other.requests[0].inpaint.trajectory is None
+    assert made.scrubbing.steps == 10
 
 
 def test_a_decoding_that_fails_is_told(made, engine, qtbot, monkeypatch):
