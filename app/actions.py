@@ -138,6 +138,8 @@ BY_POINTER = (  # what the canvas itself understands, for the key sheet
     ("Esc", "Drop the stroke or shape"),
     ("Alt+click", "Pick a label"),
     ("1 … 9, Alt+1 … 9", "Take a pinned label, pin the label in hand"),
+    ("Arrows, Ctrl+arrows", "Move the cursor, by a pixel"),
+    ("Enter", "Put the tool down there, lift it"),
     ("Wheel", "Zoom about the pointer"),
     ("Ctrl+wheel", "Size of the brush"),
     ("Space+drag, middle button", "Pan"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QFocusEvent,
     QImage,
     QInputDevice,
     QKeyEvent,
@@ -28,8 +29,16 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.commands import UndoStack
 from app.gestures import Gestures
 from app.imaging import label_image, picture_image
+from app.key_pointer import ARROWS, KeyPointer
 from app.label_view import LabelView
-from app.overlay import brush_path, draw_path, path_rect, sketch_path
+from app.overlay import (
+    brush_path,
+    cross_path,
+    draw_path,
+    draw_ring,
+    path_rect,
+    sketch_path,
+)
 from app.pen import Pen
 from app.region_view import RegionView
 from app.scene import Scene
@@ -39,7 +48,10 @@ from core.labelmap import Point
 
 MARGIN = 20  # widget pixels around a fitted map
 NOTCH = 120  # angleDelta of one notch of a wheel
+PAN = 48  # widget pixels that an arrow key moves the view
+CROSS = 12  # widget pixels from the middle of the keyboard's pointer to its ends
 NO_MODIFIER = Qt.KeyboardModifier.NoModifier
+BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 GESTURE_KEYS = {
     Qt.Key.Key_Return: "close",
     Qt.Key.Key_Enter: "close",
@@ -68,10 +80,12 @@ class Canvas(QWidget):
         self.label_view = LabelView()
         self.region_view = RegionView()
         self.gestures = Gestures(self, undo_stack)
+        self.keys = KeyPointer(scene, self.gestures)
         self._picture: QImage | None = None
         self._fitted = True
         self._shown_size = (0, 0)
         self._space = self._shift = False  # held
+        self._ringed = False  # whether it shows that it has the keys
         self._cursor_at: QPointF | None = None
         self._sketch = QPainterPath()  # of a tool that does not paint yet
         self._overlay_drawn = QRect()
@@ -95,6 +109,7 @@ class Canvas(QWidget):
         self.region_view.changed.connect(self.update)
         self.gestures.painting.connect(self.painting)
         self.gestures.held.connect(self._show_cursor_shape)
+        self.keys.moved.connect(self._follow_keys)
 
     @property
     def busy(self) -> bool:
@@ -173,6 +188,8 @@ class Canvas(QWidget):
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Scale the view by `factor`, keeping the point `at` (or the middle) in its place."""
+        if at is None and self.keys.at is not None:
+            at = QPointF(*self.view.to_widget(*self.keys.at))
         at = at or QPointF(self.width() / 2, self.height() / 2)
         self._look(self.view.zoomed(factor, at.x(), at.y()))
 
@@ -182,6 +199,7 @@ class Canvas(QWidget):
 
     def _look(self, view: Viewport, fitted: bool = False) -> None:
         self.view, self._fitted = view, fitted
+        self.keys.look(view)
         self.update()
         self.zoomed.emit(view.scale * self.devicePixelRatioF())
 
@@ -203,6 +221,8 @@ class Canvas(QWidget):
         self._draw_map(painter)
         self.label_view.draw(painter, event.rect(), self.view, self.scene, self.opacity)
         self._draw_overlay(painter)
+        if self._ringed:
+            draw_ring(painter, self.rect(), self.palette().color(QPalette.ColorRole.Highlight))
 
     def _draw_map(self, painter: QPainter) -> None:
         width, height = self.scene.size
@@ -222,15 +242,21 @@ class Canvas(QWidget):
 
     def _overlay(self) -> QPainterPath:
         """What the tools draw over the map, in map pixels."""
-        path = QPainterPath(self._sketch)
-        pen = self.pen
-        if self._cursor_at is None or pen.tool not in BRUSHES or self._space:
+        path, pen, at = QPainterPath(self._sketch), self.pen, self._pointed_at()
+        if self.keys.at is not None:
+            path.addPath(cross_path(at, CROSS / self.view.scale))
+        if at is None or pen.tool not in BRUSHES or self._space:
             return path
-        at = self.view.to_map(*self._cursor_at.toTuple())
         path.addPath(brush_path(pen.diameter_at(self.gestures.pressure), pen.shape, at))
         if self._shift and pen.last_point and not self.busy:
             path.addPath(sketch_path("line", (pen.last_point, at)))
         return path
+
+    def _pointed_at(self) -> Point | None:
+        """What the keys or the pointer point at on the map."""
+        if self.keys.at is None and self._cursor_at is not None:
+            return self.view.to_map(*self._cursor_at.toTuple())
+        return self.keys.at
 
     def _draw_overlay(self, painter: QPainter) -> None:
         path = self._overlay()
@@ -279,6 +305,9 @@ class Canvas(QWidget):
     def _press(self, event: QSinglePointEvent) -> None:
         if event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
             return
+        if self.keys.down:
+            return  # a hand that brushes the mouse does not take the tool away
+        self.keys.hide()
         double = event.type() == QEvent.Type.MouseButtonDblClick
         pointer = self._pointer(event, pressed=True, double=double)
         self.gestures.press(self._tool_for(event), pointer, event.button())
@@ -292,7 +321,10 @@ class Canvas(QWidget):
         return "eraser" if turned else self.pen.tool
 
     def _move(self, event: QSinglePointEvent) -> None:
+        if self.keys.down:
+            return
         self._cursor_at = event.position()
+        self.keys.hide()
         pointer = self._pointer(event)
         self._shift = pointer.straight
         self.gestures.move(pointer, event.buttons())
@@ -326,10 +358,36 @@ class Canvas(QWidget):
             self._hold(space=True)
         elif event.key() == Qt.Key.Key_Shift:
             self._hold(shift=True)
+        elif self._point_by_key(event):
+            return
         elif wish := self._gesture_key(event):
             self.gestures.wish(wish)
         else:
             super().keyPressEvent(event)
+
+    def _point_by_key(self, event: QKeyEvent) -> bool:
+        """Arrows move the keyboard's pointer, or the view; Enter puts the tool down or lifts it."""
+        panning = self._space or (self.pen.tool == "pan" and not self.busy)
+        if panning and event.key() in ARROWS:
+            dx, dy = ARROWS[event.key()]
+            self.pan(-PAN * dx, -PAN * dy)
+            return True
+        middle = self.view.to_map(self.width() / 2, self.height() / 2)
+        start = self._pointed_at() or middle
+        if self.keys.step(event, start):
+            way = self.keys.way_back((self.width(), self.height()))
+            if any(way):
+                self.pan(*way)
+            return True
+        return not panning and self.keys.act(event, self.pen.tool, start)
+
+    def _follow_keys(self) -> None:
+        self._redraw_overlay()
+        self.hovered.emit(self.keys.at)
+        label = self.scene.label_at(self.keys.at) if self.keys.at else None
+        if label is not None:
+            x, y = (math.floor(part) for part in self.keys.at)
+            self.setAccessibleDescription(f"{x}, {y}, {self.scene.palette[label].name}")
 
     def _gesture_key(self, event: QKeyEvent) -> str:
         """What a key asks of the gesture under way; "" for nothing."""
@@ -355,8 +413,19 @@ class Canvas(QWidget):
         self._redraw_overlay()
         self.hovered.emit(None)
 
-    def focusOutEvent(self, event: QEvent) -> None:
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._ring(event.reason() in BY_TAB)
+        super().focusInEvent(event)
+
+    def _ring(self, shown: bool) -> None:
+        if shown != self._ringed:
+            self._ringed = shown
+            self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         self._hold(False, False)  # their release will go to another widget
+        self.keys.lift()
+        self._ring(False)
         super().focusOutEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -11,6 +11,7 @@ from app.patch import Patch
 from app.tools import TOOLS, Easel, Gesture, Pointer, pan
 
 NO_BUTTON = Qt.MouseButton.NoButton
+BY_KEY = Qt.MouseButton.ExtraButton24  # stands for a key that holds a tool down: no mouse has it
 
 
 class Gestures(QObject):
@@ -38,6 +39,11 @@ class Gestures(QObject):
     def busy(self) -> bool:
         """Whether a gesture that may paint is under way."""
         return self._gesture is not None
+
+    @property
+    def button(self) -> Qt.MouseButton:
+        """What holds the tool down; `NO_BUTTON` while nothing does."""
+        return self._button
 
     @property
     def panning(self) -> bool:
@@ -138,6 +144,8 @@ class Gestures(QObject):
     def _end(self) -> Patch | None:
         self._gesture.close()
         self._gesture = None
+        if self._button == BY_KEY:
+            self._button = NO_BUTTON  # a key that ends a gesture is not released afterwards
         self.easel.sketch("line", [])
         return self.easel.scene.end()
 

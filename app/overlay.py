@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRect, QRectF
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from app.outline import brush_outline
@@ -39,12 +39,29 @@ def sketch_path(shape: str, points: Sequence[Point]) -> QPainterPath:
     return path
 
 
+def cross_path(at: Point, reach: float) -> QPainterPath:
+    """A cross with a hole in its middle, `reach` map pixels to each side of a point."""
+    path, (x, y) = QPainterPath(), at
+    for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        path.moveTo(x + dx * reach / 3, y + dy * reach / 3)
+        path.lineTo(x + dx * reach, y + dy * reach)
+    return path
+
+
 def draw_path(painter: QPainter, path: QPainterPath) -> None:
     """Draw the outline with a painter that is scaled to map pixels."""
     for color, breadth in LINES:
         line = QPen(color, breadth)
         line.setCosmetic(True)
         painter.strokePath(path, line)
+
+
+def draw_ring(painter: QPainter, place: QRect, color: QColor) -> None:
+    """Draw the frame of a widget that has the keys, inside its edge."""
+    painter.resetTransform()
+    painter.setPen(QPen(color, 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(place.adjusted(1, 1, -1, -1))
 
 
 def path_rect(path: QPainterPath) -> QRect:

@@ -10,7 +10,12 @@ from PySide6.QtGui import QAction, QKeySequence
 from app.actions import Wish
 from app.settings import Store
 
-RESERVED = {"Space": "pans while it is held"}  # keys that the canvas needs, and for what
+RESERVED = {  # keys that the canvas needs, and for what
+    "Space": "pans while it is held",
+    "Return": "puts the tool down on the canvas",
+    "Enter": "puts the tool down on the canvas",
+    **dict.fromkeys(("Left", "Right", "Up", "Down"), "moves the cursor on the canvas"),
+}
 
 
 class Shortcuts(QObject):

@@ -189,6 +189,7 @@ def _until_release() -> Gesture:
 
 BRUSHES = ("brush", "eraser")
 PAINTERS = ("brush", "fill", "rectangle", "ellipse", "polygon", "lasso")  # of the label in hand
+CLICKED = ("fill", "polygon", "pick")  # those that need no drag: a press does it, or sets a corner
 TOOLS: dict[str, Tool] = {
     "brush": brush,
     "eraser": eraser,
