@@ -155,8 +155,9 @@ def make_pictures(window, keyboard, qtbot):
     qtbot.waitUntil(lambda: all(p.result for p in variations.pictures), timeout=WAIT)
     keyboard.press(RIGHT)
     keyboard.press(DOWN)
+    seed = variations.pictures[4].seed
     keyboard.press(ENTER)
-    assert not variations.open and window.studio.settings.seed == variations.pictures[4].seed
+    assert not variations.open and window.studio.settings.seed == seed
     qtbot.waitUntil(lambda: len(window.keeping.history.records) == 9, timeout=WAIT)
     keyboard.press(Key.Key_D, CTRL)
     keyboard.press(Key.Key_K, CTRL)
