@@ -46,6 +46,7 @@ class Gallery(QObject):
         self.compare_window = ComparePanel(window)
         self.compare_window.photo_wanted.connect(self.compare_with_photo)
         self._compared: Result | None = None  # the first of the pair
+        self._followed = ""  # id of the picture that the cursor was put on, as it was shown
 
     def attach(self, panel: HistoryPanel) -> None:
         """Serve the strip."""
@@ -54,7 +55,8 @@ class Gallery(QObject):
         panel.taken.connect(self.use)
         panel.filtered.connect(self.filter.show_only)
         self._history.counted.connect(self._show_count)
-        self._history.kept.connect(self._mark)
+        self._history.kept.connect(self._follow)
+        self._studio.picture_changed.connect(self._follow)
         self._history.failed.connect(self.failed)
         self._show_count()
 
@@ -68,6 +70,7 @@ class Gallery(QObject):
         """Show a picture as the last one: it can be saved, and tells what has changed since."""
         result = self._load(record)
         if result is not None:
+            self._followed = record.id  # the cursor is there
             self._studio.show_result(result)
 
     def use(self) -> None:
@@ -195,12 +198,17 @@ class Gallery(QObject):
             self.failed.emit(failure(error))
             return None
 
-    def _mark(self, record: Record) -> None:
-        """A new picture is shown already: put the cursor on it."""
-        if record == self._history.record_of(self._studio.result):
-            index = self.filter.mapFromSource(self._history.index(0))
-            if index.isValid():
-                self.panel.mark(index.row())
+    def _follow(self) -> None:
+        """Put the cursor on the picture that is shown: made just now, taken from a grid, or brought
+        back by undo. Not again while the user chooses others beside it."""
+        record = self._history.record_of(self._studio.result)
+        before, self._followed = self._followed, record.id if record else ""
+        if self._followed in ("", before):
+            return
+        row = self._history.records.index(record)
+        index = self.filter.mapFromSource(self._history.index(row))
+        if index.isValid() and record not in self.panel.chosen():
+            self.panel.mark(index.row())
 
     def _show_row(self, row: int) -> None:
         self.panel.mark(self.filter.mapFromSource(self._history.index(row)).row())

@@ -160,6 +160,8 @@ def make_pictures(window, keyboard, qtbot):
     assert not variations.open and window.studio.settings.seed == seed
     qtbot.waitUntil(lambda: len(window.keeping.history.records) == 9, timeout=WAIT)
     keyboard.press(Key.Key_D, CTRL)
+    (starred,) = [record for record in window.keeping.history.records if record.starred]
+    assert starred.recipe["seed"] == seed
     keyboard.press(Key.Key_K, CTRL)
     assert window.gallery.compare_window.isVisible()
     keyboard.press(LEFT, times=3)
@@ -174,7 +176,7 @@ def save(window, keyboard, tmp_path):
     assert window.scene_file.path == tmp_path / "lake.sdms" and window.scene_file.saved
 
 
-def export(window, keyboard, tmp_path, qtbot):
+def export(window, keyboard):
     """Export the picture and OpenRaster: Tab goes to the box, Space ticks it, Enter writes."""
 
     def tick(dialog):
@@ -186,9 +188,11 @@ def export(window, keyboard, tmp_path, qtbot):
         assert dialog.boxes["ora"].isChecked() and dialog.boxes["png"].isChecked()
         keyboard.press(ENTER)
 
+    told = []
+    window.exchange.done.connect(told.append)
     keyboard.when(ExportDialog, tick)
     keyboard.press(Key.Key_E, CTRL | SHIFT)
-    assert "3 files" in window.error_bar.sentence.text()
+    assert told == ["3 files are exported."]
 
 
 def test_a_scene_from_nothing(
@@ -201,7 +205,7 @@ def test_a_scene_from_nothing(
     take_back(window, keyboard)
     make_pictures(window, keyboard, qtbot)
     save(window, keyboard, tmp_path)
-    export(window, keyboard, tmp_path, qtbot)
+    export(window, keyboard)
     labels, result = window.scene.labels.copy(), window.studio.result
     before = document(window)
     keyboard.press(Key.Key_Q, CTRL)

@@ -114,6 +114,21 @@ def test_a_click_takes_the_picture(drawn, qtbot):
     assert drawn.studio.result.request.seed == 9
 
 
+def test_the_strip_follows(drawn, qtbot):
+    """The picture that was taken is the chosen one of the history: a star or an export means it.
+    Undo chooses the one before."""
+    until(qtbot, lambda: len(drawn.keeping.history.records) == 1)
+    vary(drawn, qtbot)
+    until(qtbot, lambda: len(drawn.keeping.history.records) == 9)
+    press(drawn, Qt.Key.Key_Right)
+    press(drawn, Qt.Key.Key_Right)
+    press(drawn, Qt.Key.Key_Return)
+    assert [record.recipe["seed"] for record in drawn.gallery.chosen()] == [9]
+    assert len(drawn.gallery.results()) == 1
+    drawn.acts["undo"].trigger()
+    assert [record.recipe["seed"] for record in drawn.gallery.chosen()] == [7]
+
+
 def test_taking_is_one_undo_step(drawn, qtbot):
     """Undo brings picture and seed back, redo takes them again."""
     vary(drawn, qtbot)
