@@ -61,6 +61,7 @@ from app.scrubbing import Scrubbing
 from app.settings import THEMES, Store
 from app.shortcuts import Shortcuts
 from app.shortcuts_dialog import ShortcutsDialog
+from app.smaller import offer_smaller
 from app.start import Start
 from app.studio import Status, Studio
 from app.theme import Theme
@@ -537,6 +538,7 @@ class MainWindow(QMainWindow):
     def show_failure(self, failed: Failed) -> None:
         """Say what went wrong, above the canvas."""
         self.error_bar.show_error(failed.message, failed.details)
+        offer_smaller(failed, self.studio, self.error_bar)
 
     def _on_file(self, notice: str) -> None:
         self._show_title()

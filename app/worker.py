@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QThread, Signal
 
+from core.errors import OutOfMemory
 from core.request import Failed
 
 Job = Callable[[], Iterator[Any]]
@@ -82,7 +83,8 @@ class Worker(QThread):
 def failure(error: Exception) -> Failed:
     """An exception as an event: one sentence, and the traceback for those who want it."""
     details = "".join(traceback.format_exception(error))
-    return Failed(_sentence(error), details)
+    too_large = error.size if isinstance(error, OutOfMemory) else None
+    return Failed(_sentence(error), details, too_large)
 
 
 def _sentence(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+SHORTAGE = ("out of memory", "allocate memory", "not enough memory")  # as backends word it
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -47,3 +48,10 @@ def use_threads(count: int | None) -> int:
 def precision_name(dtype: torch.dtype) -> str:
     """ "float32", "bfloat16" or "float16"."""
     return next(name for name, value in PRECISIONS.items() if value == dtype)
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error says that there is not enough memory, of the machine or of its device."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in SHORTAGE)

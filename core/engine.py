@@ -20,8 +20,9 @@ from core.checkpoint import Checkpoint, CheckpointError
 from core.conversion import same_labels
 from core.crop import Crop
 from core.denoiser import Denoiser
-from core.device import pick_device, pick_precision, precision_name
+from core.device import is_shortage, pick_device, pick_precision, precision_name
 from core.embedding import KeptEmbedding, Marks
+from core.errors import OutOfMemory
 from core.first_step import FirstStep
 from core.inpainting import Recorder, check_fit
 from core.labelmap import layout_edges, nearest_resize
@@ -59,12 +60,7 @@ class Engine:
         self.schedule = checkpoint.schedule.build()
         self.unet: SDMUNet = self._placed(checkpoint.load_unet())
         self.student = self._open_student()
-        self._kept = {
-            unet: (KeptEmbedding(unet, len(checkpoint.palette)), FirstStep())
-            for unet in (self.unet, self.student)
-            if unet is not None
-        }
-        self._taped: Taped | None = None  # of the last picture that guidance made with two branches
+        self._forget()
         self.segmenter = self._open_segmenter()
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
@@ -106,6 +102,15 @@ class Engine:
             return None
         return Segmenter.open(path, self.checkpoint.palette).to(self.device, self.dtype)
 
+    def _forget(self) -> None:
+        """Keep nothing of the pictures that were made: it only saves time."""
+        self._kept = {
+            unet: (KeptEmbedding(unet, len(self.checkpoint.palette)), FirstStep())
+            for unet in (self.unet, self.student)
+            if unet is not None
+        }
+        self._taped: Taped | None = None  # of the last picture that guidance made with two branches
+
     def _placed(self, module):
         return module.to(self.device, self.dtype).to(memory_format=torch.channels_last)
 
@@ -116,10 +121,21 @@ class Engine:
     ) -> Iterator[Event]:
         """Yield `Started`, then `Stepped` or `Preview` for each step, then one `Result` a picture.
 
-        Raises `RequestError` before the first event if this model cannot fulfil the request.
+        Raises `RequestError` before the first event if this model cannot fulfil the request, and
+        `OutOfMemory` on the way if the machine cannot.
         """
         self.check(request)
-        return self._events(request, guidance_scale)
+        return self._within_memory(request, self._events(request, guidance_scale))
+
+    def _within_memory(self, request: SampleRequest, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events. What does not fit is told with its size, and leaves nothing behind."""
+        try:
+            yield from events
+        except Exception as error:
+            if not is_shortage(error):
+                raise
+            self._forget()
+            raise OutOfMemory(self.picture_size(request)) from error
 
     def check(self, request: SampleRequest) -> None:
         """Raise `RequestError` if the palette is another or the picture is too large."""

@@ -16,3 +16,14 @@ class OutputError(InputError):
 
 class RequestError(InputError):
     """A request that no engine could fulfil, or that this engine cannot."""
+
+
+class OutOfMemory(InputError):
+    """A picture that does not fit into memory. size: its (height, width)."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        height, width = self.size = size
+        super().__init__(
+            f"There is not enough memory for a picture of {width} × {height}. Close other "
+            "programs, or make a smaller one."
+        )

@@ -233,10 +233,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Failed:
-    """The sample ended without a picture: a sentence for people, a traceback for `details`."""
+    """The sample ended without a picture: a sentence for people, a traceback for `details`.
+
+    too_large: (height, width) of a picture that did not fit into memory.
+    """
 
     message: str
     details: str = ""
+    too_large: tuple[int, int] | None = None
 
 
 Event = Started | Stepped | Preview | Result | Failed

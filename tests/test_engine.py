@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from core.checkpoint import CheckpointError
 from core.engine import Engine
+from core.errors import OutOfMemory
 from core.request import (
     Layout,
     Preview,
@@ -235,3 +237,29 @@ def test_a_student_of_another_network_is_refused(make_checkpoint):
     make_checkpoint(latent=True, name="tiny-student.safetensors", num_res_blocks=2)
     with pytest.raises(CheckpointError, match="tiny-student"):
         Engine.open(path, device="cpu", precision="float32")
+
+
+@pytest.mark.parametrize("text", ["CUDA out of memory. Tried to allocate 9 GiB", "real"])
+def test_a_picture_that_does_not_fit(engine, layout, monkeypatch, text):
+    """The sentence names its size, nothing of it is kept, and a smaller one can follow."""
+
+    def full(x):
+        if text == "real":
+            torch.empty(2**60, dtype=torch.uint8)
+        raise RuntimeError(text)
+
+    assert len(results(engine, SampleRequest(layout, steps=2))) == 1
+    kept = engine._kept
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "decode", full)
+        with pytest.raises(OutOfMemory, match="96 × 64") as caught:
+            results(engine, SampleRequest(layout, steps=2, size=(64, 96)))
+    assert caught.value.size == (64, 96) and engine._kept is not kept
+    assert len(results(engine, SampleRequest(layout, steps=2))) == 1
+
+
+def test_another_error_stays_what_it_is(engine, layout, monkeypatch):
+    """Only a shortage of memory is told as one."""
+    monkeypatch.setattr(engine, "decode", lambda x: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        results(engine, SampleRequest(layout, steps=2))

@@ -54,6 +54,8 @@ class PaletteEditor(QDialog):
         kinds = QDialogButtonBox.StandardButton
         buttons = QDialogButtonBox(kinds.Save | kinds.Cancel)
         self.save_button = buttons.button(kinds.Save)
+        self.save_button.setObjectName("primary")
+        self.save_button.setDefault(True)
         buttons.accepted.connect(self.save)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
@@ -36,13 +38,17 @@ class ErrorBar(QFrame):
         self.copy_button = QPushButton("Copy")
         self.copy_button.setToolTip("Copy the sentence and its details")
         self.copy_button.clicked.connect(self._copy)
+        self.offer_button = QPushButton()
+        self.offer_button.setToolTip("Do this instead")
+        self.offer_button.clicked.connect(self._take_offer)
+        self._act: Callable[[], None] | None = None
         close = QToolButton(toolTip="Close")
         close.setAccessibleName("Close")
         set_icon(close, "close")
         close.clicked.connect(self.hide)
         row = QHBoxLayout()
         row.addWidget(self.sentence, 1)
-        for button in (self.details_button, self.copy_button, close):
+        for button in (self.offer_button, self.details_button, self.copy_button, close):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 6, 6, 6)
@@ -57,7 +63,19 @@ class ErrorBar(QFrame):
         self.details.setPlainText(details)
         self.details_button.setChecked(False)
         self.details_button.setVisible(bool(details))
+        self.offer_button.hide()
         self.show()
+
+    def offer(self, text: str, act: Callable[[], None]) -> None:
+        """Put a way out beside the sentence that is shown."""
+        self._act = act
+        self.offer_button.setText(text)
+        self.offer_button.setAccessibleName(text)
+        self.offer_button.show()
+
+    def _take_offer(self) -> None:
+        self.hide()
+        self._act()
 
     def _copy(self) -> None:
         parts = (self.sentence.text(), self.details.toPlainText())

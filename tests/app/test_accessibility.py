@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.canvas import Canvas
+from app.theme import DARK, LIGHT
 
 CONTROLS = (
     QAbstractButton,
@@ -154,3 +155,25 @@ def test_the_canvas_can_be_left(window, qtbot):
     window.canvas.setFocus()
     qtbot.keyClick(window.canvas, Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
     assert not window.canvas.hasFocus()
+
+
+def light(color):
+    """Relative luminance of #rrggbb, 0..1, as WCAG defines it."""
+    values = [value / 255 for value in bytes.fromhex(color[1:])]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_can_be_read(colors):
+    """Every text stands out from what is behind it by the 4.5 to 1 of WCAG AA."""
+    behind = {
+        "text": ("window", "base", "raised", "hover", "backdrop"),
+        "faint": ("window", "base", "raised", "backdrop"),
+        "on_accent": ("accent", "accent_hover"),
+        "on_warning": ("warning",),
+    }
+    for text, places in behind.items():
+        for place in places:
+            dark, bright = sorted((light(getattr(colors, text)), light(getattr(colors, place))))
+            assert (bright + 0.05) / (dark + 0.05) >= 4.495, (text, place)

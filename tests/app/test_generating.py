@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
 
+from core.errors import OutOfMemory
+from core.request import Failed
 from tests.app import hand
 
 WAIT = 5000  # ms
@@ -213,3 +215,25 @@ def heartbeat(parent):
     timer.timeout.connect(lambda: beats.append(time.monotonic()))
     timer.start()
     return lambda: max(b - a for a, b in zip(beats, beats[1:], strict=False))
+
+
+def test_a_picture_that_does_not_fit_is_offered_smaller(window, engine, qtbot):
+    """The bar names the size and offers half of it; a press makes that one, in the same scene."""
+    sample = engine.sample
+
+    def small_only(request, guidance_scale=None):
+        if request.size != (128, 128):
+            raise OutOfMemory((256, 256))
+        return sample(request, guidance_scale)
+
+    engine.sample = small_only
+    window.studio.generate()
+    qtbot.waitUntil(window.error_bar.isVisible, timeout=WAIT)
+    assert "256 × 256" in window.error_bar.sentence.text()
+    offer = window.error_bar.offer_button
+    assert offer.isVisible() and offer.text() == "Try 128 × 128"
+    qtbot.keyClick(offer, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.studio.result is not None, timeout=WAIT)
+    assert engine.requests[-1].size == (128, 128) and not window.error_bar.isVisible()
+    window.show_failure(Failed("Something else."))
+    assert not offer.isVisible()
