@@ -38,7 +38,7 @@ class ErrorBar(QFrame):
         self.copy_button = QPushButton("Copy")
         self.copy_button.setToolTip("Copy the sentence and its details")
         self.copy_button.clicked.connect(self._copy)
-        self.offer_button = QPushButton()
+        self.offer_button = QPushButton("Try smaller")
         self.offer_button.setToolTip("Do this instead")
         self.offer_button.clicked.connect(self._take_offer)
         self._act: Callable[[], None] | None = None

@@ -76,7 +76,8 @@ class PalettePanel(QWidget):
         """The row on top: the label in hand, and the one before it as a button."""
         self._hand_swatch = QLabel()
         self._hand_name = QLabel(objectName="heading")
-        self._swap = QToolButton(toolTip="Swap with the last label (X)")
+        self._swap = QToolButton()
+        set_tip(self._swap, "Swap with the last label ({swap})")
         self._swap.setAccessibleName("Swap with the last label")
         self._swap.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         set_icon(self._swap, "swap")
@@ -137,10 +138,10 @@ class PalettePanel(QWidget):
     # -- showing ----------------------------------------------------------------------------------
 
     def show_labels(self, label: int, previous: int) -> None:
-        """Show which label is in hand and which one `X` would bring back."""
+        """Show which label is in hand and which one a swap would bring back."""
         self._label = label
-        other = self._palette[previous].name
-        self._swap.setToolTip(f"Swap with the last label: {other} (X)")
+        other = self._palette[previous].name.replace("{", "{{").replace("}", "}}")
+        set_tip(self._swap, f"Swap with the last label: {other} ({{swap}})")
         self._show_hand()
         self.rows.select(label)
 

@@ -63,6 +63,17 @@ def test_a_conflict_names_the_other_command(window, dialog):
     assert "lost it" in dialog.sentence.text() and not dialog.take_over.isVisible()
 
 
+def test_a_tooltip_that_changes_keeps_the_present_key(closed_window):
+    """The swap button names label and key, whatever the key is now."""
+    window = closed_window
+    swap = window.palette_panel._swap
+    assert swap.toolTip().endswith("(X)")
+    window.shortcuts.assign("swap", ("Y",))
+    window.pen.choose(3)
+    window.pen.choose(4)
+    assert swap.toolTip() == f"Swap with the last label: {window.scene.palette[3].name} (Y)"
+
+
 def test_a_reserved_key_is_refused(window, dialog):
     """Space pans: no command can have it."""
     record(dialog, "fit", Qt.Key.Key_Space)
