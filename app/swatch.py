@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPen, QPixmap
 
 from app.imaging import ink_image
-from app.patterns import INKS, ink, pattern
+from app.patterns import DRAWINGS, INKS, ink
 
 SCALE = 3  # drawn this much larger than shown, for dense screens
 Color = tuple[int, int, int]
@@ -18,7 +18,8 @@ Color = tuple[int, int, int]
 def swatch_pixmap(color: Color, side: int, patterned: int | None = None) -> QPixmap:
     """A square of `side` logical pixels; the faint rim keeps white apart from a white window.
 
-    patterned: the id whose pattern lies over it, as on the canvas; None for the colour alone.
+    patterned: the number of the pattern that lies over it, as on the canvas; None for the colour
+    alone.
     """
     pixmap = QPixmap(side * SCALE, side * SCALE)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -48,5 +49,5 @@ def swatch_icon(color: Color, side: int, patterned: int | None = None) -> QIcon:
 
 
 def _pattern_brush(color: Color, patterned: int) -> QBrush:
-    tile = pattern(patterned) * ink(color)
+    tile = DRAWINGS[patterned] * ink(color)
     return QBrush(ink_image(tile, INKS).copy())  # the view would outlive its array

@@ -72,12 +72,19 @@ class LabelRows(QTreeWidget):
     # -- what is listed ---------------------------------------------------------------------------
 
     def show_labels(
-        self, labels: list[LabelClass], grouped: bool, patterned: bool, alone: int | None
+        self,
+        labels: list[LabelClass],
+        grouped: bool,
+        patterns: tuple[int, ...] | None,
+        alone: int | None,
     ) -> None:
-        """List `labels`, under a heading for each group if `grouped`."""
+        """List `labels`, under a heading for each group if `grouped`.
+
+        patterns: which one lies on each id, if they are shown.
+        """
         self._alone = alone
         self.clear()
-        self._items = {label.id: self._row(label, patterned) for label in labels}
+        self._items = {label.id: self._row(label, patterns) for label in labels}
         groups = list(dict.fromkeys(label.group or NO_GROUP for label in labels))
         if not grouped or len(groups) < 2:
             self.addTopLevelItems(list(self._items.values()))
@@ -114,10 +121,11 @@ class LabelRows(QTreeWidget):
         if item is not None:
             self.scrollToItem(item)
 
-    def _row(self, label: LabelClass, patterned: bool) -> QTreeWidgetItem:
+    def _row(self, label: LabelClass, patterns: tuple[int, ...] | None) -> QTreeWidgetItem:
         digit, control = self._pins.digit_of(label.id), self._controls.of(label.name)
         item = QTreeWidgetItem([label.name, str(digit or "")])
-        item.setIcon(0, swatch_icon(label.color, SWATCH, label.id if patterned else None))
+        patterned = patterns[label.id] if patterns else None
+        item.setIcon(0, swatch_icon(label.color, SWATCH, patterned))
         item.setData(0, ID_ROLE, label.id)
         item.setSizeHint(0, QSize(0, ROW_HEIGHT))
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignCenter)

@@ -20,6 +20,7 @@ from app.label_controls import LabelControls
 from app.label_view import LabelView
 from app.palettes.pins import RECENTS, Pins
 from app.palettes.rows import LabelRows
+from app.patterns import numbers_of
 from app.swatch import swatch_icon, swatch_pixmap
 from app.tips import set_tip
 from core.palette import Palette
@@ -147,7 +148,8 @@ class PalettePanel(QWidget):
 
     def _show_hand(self) -> None:
         label = self._palette[self._label]
-        patterned = label.id if self._label_view.patterns else None
+        patterns = self._patterns()
+        patterned = patterns[label.id] if patterns else None
         self._hand_swatch.setPixmap(swatch_pixmap(label.color, HAND_SWATCH, patterned))
         self._hand_name.setText(label.name)
         self._hand_name.setToolTip(label.name)
@@ -171,14 +173,18 @@ class PalettePanel(QWidget):
         self.palette_button.setToolTip("Choose, load or edit a palette (Alt+L)")
         self.relist()
 
+    def _patterns(self) -> tuple[int, ...] | None:
+        """Which pattern lies on each label; None while none is shown."""
+        return numbers_of(self._palette) if self._label_view.patterns else None
+
     def _show_recents(self) -> None:
-        patterned = self._label_view.patterns
+        patterns = self._patterns()
         for place, button in enumerate(self.recents):
             button.setVisible(place < len(self._pins.recents))
             if place < len(self._pins.recents):
                 label = self._palette[self._pins.recents[place]]
-                icon = swatch_icon(label.color, RECENT_SWATCH, label.id if patterned else None)
-                button.setIcon(icon)
+                patterned = patterns[label.id] if patterns else None
+                button.setIcon(swatch_icon(label.color, RECENT_SWATCH, patterned))
                 button.setToolTip(label.name)
                 button.setAccessibleName(f"Recent label: {label.name}")
 
@@ -189,7 +195,7 @@ class PalettePanel(QWidget):
         if self._used is not None:
             labels = [label for label in labels if label.id in self._used]
         view = self._label_view
-        self.rows.show_labels(labels, not text, view.patterns, view.alone)
+        self.rows.show_labels(labels, not text, self._patterns(), view.alone)
         self._show_recents()
         if self._label < len(self._palette):  # else another is about to be taken in hand
             self._show_hand()

@@ -9,12 +9,13 @@ from PySide6.QtGui import QImage, QPainter
 
 from app import patterns
 from app.application import build_window
+from app.color_sight import least_distances
 from app.label_view import LabelView, ScreenWindow
 from app.scene import Scene
 from app.settings import Store
 from app.swatch import swatch_pixmap
 from app.viewport import Viewport
-from core.palette import bundled_palettes
+from core.palette import Palette, bundled_palettes
 from tests.app import hand
 
 ROOM = QRect(0, 0, 400, 300)
@@ -61,10 +62,22 @@ def test_patterns_can_be_told_apart():
 
 
 @pytest.mark.parametrize("name", bundled_palettes())
-def test_patterns_follow_the_id(name):
-    """The same label has the same pattern each time, and its neighbours have others."""
-    assert np.array_equal(patterns.pattern(5), patterns.pattern(5))
-    assert not np.array_equal(patterns.pattern(5), patterns.pattern(6))
+def test_alike_colours_have_other_patterns(name):
+    """Labels of one pattern can be told apart by their colours, also by eyes that lack a cone."""
+    palette = Palette.load(name)
+    numbers, apart = patterns.numbers_of(palette), least_distances(palette.colors)
+    shown = [c.id for c in palette.classes if not c.hidden]
+    pairs = [(a, b) for a in shown for b in shown if a < b and numbers[a] == numbers[b]]
+    assert min((apart[pair] for pair in pairs), default=100) >= 5
+    assert patterns.numbers_of(palette) == numbers and max(numbers) < len(patterns.DRAWINGS)
+
+
+def test_red_and_green_are_one_colour_to_some():
+    """The classic pair is far apart to most and near to some; gray is gray to everybody."""
+    red, green, gray, white = (190, 90, 60), (120, 120, 60), (128, 128, 128), (255, 255, 255)
+    apart = least_distances(np.array([red, green, gray, white], np.uint8))
+    assert apart[0, 1] < 15 and apart[2, 3] == pytest.approx(46.4, abs=0.5)
+    assert np.allclose(apart, apart.T) and not apart.diagonal().any()
 
 
 def test_a_pattern_lies_on_its_label(scene):
@@ -72,7 +85,7 @@ def test_a_pattern_lies_on_its_label(scene):
     shown = draw(scene, patterns=True) > 0
     view = draw(Scene(np.full((60, 80), 15, np.uint8), scene.palette), patterns=True) > 0
     assert np.array_equal(shown[130:250, 20:340], view[130:250, 20:340])
-    tile = patterns.pattern(15) > 0
+    tile = patterns.DRAWINGS[15] > 0
     assert np.array_equal(view[10:26, 20:36], tile) and not shown[:, :20].any()
 
 
