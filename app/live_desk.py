@@ -16,7 +16,7 @@ from app.live import PAUSE, Live, Pace, Tempo
 from app.settings import Store
 from app.studio import Studio
 from app.tips import set_tip
-from core.request import Failed, Result, SampleRequest
+from core.request import Failed, ModelInfo, Result, SampleRequest
 
 LIVE_TIP = "The picture follows the brush ({live})"
 REFINE_TIP = "While live: make a full picture when the hand rests for a second"
@@ -207,7 +207,7 @@ class LiveDesk(QObject):
     def _make_quick(self, request: SampleRequest) -> None:
         model = self._studio.model
         pace = self._tempo.pace(model.student, (model, self._scene.size))
-        quick = _quickened(request, pace, model.student)
+        quick = _quickened(request, pace, model)
         self._refining, self._sent = False, True
         self._studio.sample_quick(quick)
 
@@ -230,17 +230,18 @@ class LiveDesk(QObject):
         self._acts["keep_picture"].setEnabled(bool(self._studio.note))
 
 
-def _quickened(request: SampleRequest, pace: Pace, student: bool) -> SampleRequest:
-    """The same picture in few steps, and perhaps smaller."""
+def _quickened(request: SampleRequest, pace: Pace, model: ModelInfo) -> SampleRequest:
+    """The same picture in few steps, and perhaps smaller, but not than the model's own size."""
     size = request.size
     if pace.scale < 1 and request.inpaint is None:
-        height, width = request.layout.size
-        size = max(1, round(height * pace.scale)), max(1, round(width * pace.scale))
+        sides = zip(request.layout.size, model.size, strict=True)
+        height, width = (max(min(side, own), round(side * pace.scale)) for side, own in sides)
+        size = height, width
     return replace(
         request,
         steps=pace.steps,
-        sampler="consistency" if student else "dpmpp_2m",
-        student=student,
+        sampler="consistency" if model.student else "dpmpp_2m",
+        student=model.student,
         size=size,
         preview_every=0,
         draft_steps=0,

@@ -78,6 +78,20 @@ def test_the_student_is_used_where_there_is_one(live, engine, qtbot):
     assert (request.steps, request.sampler, request.draft_steps) == (2, "consistency", 0)
 
 
+@pytest.mark.parametrize("side, made", [(64, 64), (256, 256), (512, 256), (2048, 512)])
+def test_where_it_is_slow_pictures_are_smaller(live, engine, qtbot, side, made):
+    """But not smaller than the model's own size, and a small canvas is left alone."""
+    live.scene.replace(np.zeros((side, side), np.uint8))
+    live.live._tempo.pace(False, (live.studio.model, live.scene.size))
+    for _ in range(30):
+        live.live._tempo.took(9.0)
+    before = len(engine.requests)
+    live.live.note()
+    until(qtbot, lambda: len(engine.requests) > before)
+    assert engine.requests[-1].size == (made, made) and engine.requests[-1].steps == 2
+    until(qtbot, lambda: not live.studio.busy)
+
+
 def test_a_pause_in_a_stroke_is_enough(live, engine, qtbot):
     """The pen is still down when the picture comes."""
     made = len(engine.requests)
