@@ -34,6 +34,7 @@ FLAT_COLORS = 96  # of the window: backgrounds, swatches, text
 STEPS = 12  # of a picture: enough to see what the window does
 EDIT_STEPS = 25  # where the picture itself is what is shown
 CLOUD = [(136, 30), (190, 18), (254, 26), (254, 66), (190, 64), (140, 54), (136, 30)]
+ROCKS = [(236, 216), (214, 224), (190, 222), (166, 230)]
 TREE, TRUNK = 44, [(60, 90), (60, 150)]  # a brush and its way, in pixels of the map
 PATIENCE = 900  # seconds for one picture
 
@@ -152,6 +153,19 @@ def shoot_edits(window: MainWindow, path: Callable[[str], Path]) -> None:
     window.docks[2].raise_()
 
 
+def shoot_live(window: MainWindow, path: Path) -> None:
+    """A picture that follows the brush, which is still down."""
+    before = window.studio.result
+    window.acts["live"].setChecked(True)
+    window.pen.choose(window.scene.palette.find("rock"))
+    stroke(window, ROCKS)
+    until(lambda: window.studio.result is not before)
+    until(lambda: window.studio.status().state == "live" and not window.studio.busy)
+    shoot(window, path)
+    lift(window, ROCKS[-1])
+    window.acts["live"].setChecked(False)
+
+
 def session(application: QApplication, theme: str, folder: Path) -> None:
     """One life of the window in a theme: start, paint, sample, choose, err."""
 
@@ -183,6 +197,7 @@ def session(application: QApplication, theme: str, folder: Path) -> None:
     until(lambda: window.studio.result is not None)
     shoot(window, path("result"))
     shoot_edits(window, path)
+    shoot_live(window, path("live"))
     window.acts["variations"].trigger()
     until(lambda: all(picture.result for picture in window.desk.variations.pictures))
     for key in (Qt.Key.Key_Right, Qt.Key.Key_Down):
