@@ -80,10 +80,10 @@ class Scrubbing(QObject):
             self._decode(self.step)
 
     def _decode(self, step: int) -> None:
-        states = self._states
+        states, layout = self._states, self._result.request.layout
 
         def decoded(engine: Engine) -> tuple[Trajectory, int, np.ndarray]:
-            return states, step, engine.picture_of(states.x0[step - 1])
+            return states, step, engine.picture_of(states.x0[step - 1], layout)
 
         self._ticket = self._studio.ask(decoded, self._take)
 

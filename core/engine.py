@@ -27,6 +27,7 @@ from core.first_step import FirstStep
 from core.inpainting import Recorder, check_fit
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
+from core.model.spec import ModelSpec
 from core.model.unet import LayoutEmbedding, SDMUNet
 from core.pixels import from_pixels, to_pixels
 from core.plan import Plan
@@ -87,8 +88,7 @@ class Engine:
         if path is None or not path.is_file():
             return None
         student = Checkpoint.open(path)
-        spec = student.spec and replace(student.spec, guidance_embedding=False)
-        if spec != self.unet.spec:
+        if student.spec is None or not _same_shape(student.spec, self.unet.spec):
             raise CheckpointError(
                 f"{path} is no student of {self.checkpoint.path.name}: their networks differ. Take "
                 "it away, or distil it again."
@@ -182,7 +182,7 @@ class Engine:
             draft = plan.of(_draft_of(request))
             student = self._denoiser(draft.request, marks, plan.crop, live_scale)
             *_, last = self._walk(draft, student)
-            yield Preview(plan.outcome(self.decode(last.x)), 0, plan.steps)
+            yield Preview(plan.outcome(self.decode(last.x, marks)), 0, plan.steps)
         tape = Tape()
         denoise.listener = tape.keep
         recorder = Recorder(denoise) if request.keep_trajectory else None
@@ -191,8 +191,8 @@ class Engine:
             if drafted and number < plan.steps * DRAFT_STANDS:
                 yield Stepped(number, plan.steps)
             else:
-                yield self._progress(plan, moment, number)
-        pictures = plan.outcome(self.decode(moment.x))
+                yield self._progress(plan, moment, number, marks)
+        pictures = plan.outcome(self.decode(moment.x, marks))
         seconds = time.perf_counter() - started
         request = replace(request, guidance_scale=_compact(denoise.scales))
         results = []
@@ -210,7 +210,8 @@ class Engine:
             return None
         replay = Replay(taped.denoise, taped.tape, guidance_scale)
         *_, last = self._walk(taped.plan, replay)
-        return taped.plan.outcome(self.decode(last.x))[0]
+        marks = self.marks(request.layout, taped.plan.crop)
+        return taped.plan.outcome(self.decode(last.x, marks))[0]
 
     def _plan(self, request: SampleRequest) -> Plan:
         canvas, factor = self.picture_size(request), self.unet.spec.factor
@@ -255,12 +256,13 @@ class Engine:
         step = SAMPLERS[request.sampler](self.schedule, request.eta)
         return sample(denoise, step, plan.path, x, noise, self.schedule, constrain)
 
-    def _progress(self, plan: Plan, moment: Moment, number: int) -> Event:
+    def _progress(self, plan: Plan, moment: Moment, number: int, marks: Marks) -> Event:
         every = plan.request.preview_every
         due = every and (number == 1 or number % every == 0)
         if not due or number == plan.steps:  # the last step is followed by the result itself
             return Stepped(number, plan.steps)
-        return Preview(plan.outcome(self.decode(moment.prediction.x0)), number, plan.steps)
+        images = plan.outcome(self.decode(moment.prediction.x0, marks))
+        return Preview(images, number, plan.steps)
 
     def segment(self, picture: np.ndarray) -> np.ndarray:
         """How likely each label is at each place of a picture; see `core.request.Engine`."""
@@ -287,17 +289,30 @@ class Engine:
         x = from_pixels(pictures).to(self.device)
         return x if self.autoencoder is None else self.autoencoder.encode(x.to(self.dtype)).float()
 
-    def decode(self, x: Tensor) -> np.ndarray:
-        """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0."""
+    def decode(self, x: Tensor, marks: Marks) -> np.ndarray:
+        """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0; some decoders read the marks."""
         if self.autoencoder is None:
             return to_pixels(x)
+        y = None
+        if self.autoencoder.spec.layout_labels:
+            y = marks.one_hot(len(self.checkpoint.palette), self.device).to(self.dtype)
         parts = x.to(self.dtype).split(self.chunk)
-        return np.concatenate([to_pixels(self.autoencoder.decode(part)) for part in parts])
+        return np.concatenate([to_pixels(self.autoencoder.decode(part, y)) for part in parts])
 
     @torch.inference_mode()
-    def picture_of(self, x0: np.ndarray) -> np.ndarray:
-        """uint8 `[H, W, 3]` of an x0 float16 `[C, h, w]`, as in a `Trajectory`."""
-        return self.decode(torch.from_numpy(x0.astype(np.float32))[None].to(self.device))[0]
+    def picture_of(self, x0: np.ndarray, layout: Layout) -> np.ndarray:
+        """uint8 `[H, W, 3]` of an x0 float16 `[C, h, w]`, as in a `Trajectory`, and its layout."""
+        factor = self.unet.spec.factor
+        canvas = x0.shape[1] * factor, x0.shape[2] * factor
+        x = torch.from_numpy(x0.astype(np.float32))[None].to(self.device)
+        return self.decode(x, self.marks(layout, Crop.whole(canvas, factor)))[0]
+
+
+def _same_shape(student: ModelSpec, model: ModelSpec) -> bool:
+    """Whether two U-Nets differ in nothing but how they are guided; their decoders may."""
+    return replace(student, guidance_embedding=False, autoencoder=None) == replace(
+        model, autoencoder=None
+    )
 
 
 def student_path(weights: Path | None) -> Path | None:

@@ -285,8 +285,11 @@ class Engine(Protocol):
         """
         ...
 
-    def picture_of(self, x0: np.ndarray) -> np.ndarray:
-        """uint8 `[H, W, 3]`, the picture of an x0 float16 `[C, h, w]`, as in a `Trajectory`."""
+    def picture_of(self, x0: np.ndarray, layout: Layout) -> np.ndarray:
+        """uint8 `[H, W, 3]`, the picture of an x0 float16 `[C, h, w]`, as in a `Trajectory`.
+
+        layout: what it was made from; some models read it once more to paint the picture.
+        """
         ...
 
     def segment(self, picture: np.ndarray) -> np.ndarray:

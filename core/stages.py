@@ -203,12 +203,12 @@ class DiffusionStage:
         step = SAMPLERS[sampler](self.schedule, 0.0)
         path = path_of(self.schedule, steps, sampler)
         *_, last = sample(denoise, step, path, noise(), noise, self.schedule)
-        pictures = (self._picture(x) for x in (last.x, x0))
+        pictures = (self._picture(x, y) for x in (last.x, x0))
         return [self._layouts(y), *(list(p) for p in pictures)]
 
-    def _picture(self, x: Tensor) -> np.ndarray:
+    def _picture(self, x: Tensor, y: Tensor) -> np.ndarray:
         with torch.no_grad():
-            return to_pixels(self.autoencoder.decode(x) if self.autoencoder else x)
+            return to_pixels(self.autoencoder.decode(x, y) if self.autoencoder else x)
 
     def _layouts(self, y: Tensor) -> list[np.ndarray]:
         """Each layout in the palette's colours, at the picture's size."""

@@ -1,12 +1,15 @@
 """From request to pictures, in pixel space and in latents, through the same code."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from core.checkpoint import CheckpointError
+from core.checkpoint import Checkpoint, CheckpointError
 from core.engine import Engine
 from core.errors import OutOfMemory
+from core.model.autoencoder import Autoencoder
 from core.request import (
     Layout,
     Preview,
@@ -16,6 +19,7 @@ from core.request import (
     Started,
     Stepped,
 )
+from core.transfer import grown
 
 
 @pytest.fixture(params=[False, True], ids=["pixels", "latents"])
@@ -51,6 +55,31 @@ def test_a_sample_tells_its_story_in_order(engine, layout):
     assert [e.step for e in events[1:-1]] == [1, 2, 3, 4, 5] and events[0].steps == 5
     assert events[-1].image.shape == (64, 64, 3) and events[-1].image.dtype == np.uint8
     assert events[2].images[0].shape == (64, 64, 3)
+
+
+def test_a_decoder_that_reads_the_layout_is_shown_it(make_checkpoint, layout):
+    """Where its label modulates the decoder the picture differs, in previews and steps too."""
+    path = make_checkpoint(latent=True)
+    plain = Engine.open(path, "cpu", "float32")
+    checkpoint = Checkpoint.open(path)
+    spec = replace(checkpoint.spec.autoencoder, layout_labels=3)
+    reading = Autoencoder(spec)
+    grown(reading, checkpoint.load_autoencoder().state_dict())
+    hint = next(iter(reading.hints.values()))
+    torch.nn.init.normal_(hint.modulation.weight)
+    changed = replace(checkpoint, spec=replace(checkpoint.spec, autoencoder=spec))
+    modules = {"unet": checkpoint.load_unet().state_dict(), "autoencoder": reading.state_dict()}
+    changed.save(path.with_name("reading.safetensors"), modules, torch.float32)
+    engine = Engine.open(path.with_name("reading.safetensors"), "cpu", "float32")
+    request = SampleRequest(layout, steps=2, keep_trajectory=True)
+    (before,), events = results(plain, request), list(engine.sample(request))
+    after = events[-1]
+    assert not np.array_equal(after.image, before.image)
+    x0 = after.trajectory.x0[0]
+    picture = engine.picture_of(x0, layout)
+    assert np.abs(picture.astype(int) - events[1].images[0]).mean() < 0.5  # fp16 lies between
+    other = Layout(np.full((64, 64), 2, np.uint8), layout.palette)
+    assert not np.array_equal(engine.picture_of(x0, other), picture)
 
 
 def test_seeds_of_a_request_share_the_embedding(engine, layout, monkeypatch):

@@ -45,10 +45,16 @@ def apart(one, other):
 def test_the_last_prediction_is_the_picture(engine, plain):
     """What the scrubber shows at its end is what was made, to the rounding of float16."""
     result = made(engine, plain)
-    picture = engine.picture_of(result.trajectory.x0[-1])
+    picture = engine.picture_of(result.trajectory.x0[-1], result.request.layout)
     assert picture.dtype == np.uint8 and len(result.trajectory) == STEPS
     assert np.abs(picture.astype(int) - result.image).mean() < 0.5
-    assert np.abs(engine.picture_of(result.trajectory.x0[0]).astype(int) - result.image).mean() > 5
+    assert (
+        np.abs(
+            engine.picture_of(result.trajectory.x0[0], result.request.layout).astype(int)
+            - result.image
+        ).mean()
+        > 5
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,16 @@ import numpy as np
 
 from core.palette import Palette
 from core.regions import composite
-from core.request import Event, ModelInfo, Preview, Result, SampleRequest, Started, Trajectory
+from core.request import (
+    Event,
+    Layout,
+    ModelInfo,
+    Preview,
+    Result,
+    SampleRequest,
+    Started,
+    Trajectory,
+)
 
 FIRST_GREY = 50  # of what is repainted, for a seed that ends in 00
 
@@ -104,7 +113,7 @@ class FakeEngine:
             self.tape = request.single(seed)
             yield Result(picture, self.tape, 0.5, self.info.name, states)
 
-    def picture_of(self, x0: np.ndarray) -> np.ndarray:
+    def picture_of(self, x0: np.ndarray, layout: Layout) -> np.ndarray:
         """All of the first value of x0: that is the number of its step."""
         if self._held is not None:
             self._held.acquire(timeout=10)
