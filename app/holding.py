@@ -13,6 +13,7 @@ from core.labelmap import nearest_resize
 from core.palette import Palette
 from core.request import Inpaint, Layout, RequestError, Result, SampleRequest, Trajectory
 
+WHOLE = 0.75  # of the canvas' sides; a picture differs a little from them by rounding alone
 SOFT = 4  # pixels over which old and new are mixed beside a locked label
 
 
@@ -46,7 +47,7 @@ class Held:
         labels: uint8 `[H, W]`, ids of `palette`: the scene. layout: the same as the model reads it.
         """
         controls = [table.get(label.name, FRESH) for label in palette.classes]
-        if result is None or result.request.layout.size != layout.size:
+        if result is None or not is_whole(result, layout.size):
             return None
         if not any(control.locked or control.strength < 1 for control in controls):
             return None
@@ -99,6 +100,13 @@ class Held:
             raise RequestError("All of the region is locked. Unlock its labels first.")
         blend = np.where(self.locked, 0, inpaint.blend).astype(np.float32)
         return replace(inpaint, region=region, blend=blend)
+
+
+def is_whole(result: Result, size: tuple[int, int]) -> bool:
+    """Whether the picture is of a canvas of this (height, width), and as large: a quick one may be
+    smaller."""
+    large = all(a > WHOLE * b for a, b in zip(result.image.shape[:2], size, strict=True))
+    return large and result.request.layout.size == size
 
 
 def area_inpaint(result: Result, area: np.ndarray, states: Trajectory | None) -> Inpaint:

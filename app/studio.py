@@ -177,7 +177,7 @@ class Studio(QObject):
         """The scene as it is now, frozen; None if that cannot be sampled: then it was told why."""
         self._wish = ()
         try:
-            return self._freeze()
+            return self.holding(self._freeze())
         except RequestError as error:
             self._refuse(error)
             return None

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.commands import UndoStack
-from app.holding import area_inpaint
+from app.holding import area_inpaint, is_whole
 from app.label_controls import LabelControl, change_of
 from app.palettes.control_dialog import ControlDialog, random_seed
 from app.palettes.rows import LabelRows, RowWish
@@ -77,7 +77,7 @@ class Controlling(QObject):
         label = self._pen.label if label is None else label
         self.change(label, replace(self._of(label), seed=random_seed(), locked=False))
         result, area = self._studio.result, self._scene.labels == label
-        if result is None or result.request.layout.size != area.shape:
+        if result is None or not is_whole(result, area.shape):
             self._studio.generate()
         elif area.any():
             self._studio.resample(lambda request: self._studio.holding(self._only(request, area)))

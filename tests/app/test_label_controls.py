@@ -1,5 +1,7 @@
 """How single labels are sampled: rows, dialog, keys, undo, files, and what the engine is asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -79,6 +81,16 @@ def test_a_locked_label_is_held(window, scene, qtbot):
     assert not inpaint.region[8:32].any() and inpaint.region[:8].all() and inpaint.region[32:].all()
     assert (inpaint.blend[8:32] == 0).all() and (inpaint.blend[:8] == 1).all()
     assert 0 < inpaint.blend[32, 0] < 1 and (inpaint.blend[36:] == 1).all()
+
+
+def test_live_painting_holds_what_is_locked(window, scene, qtbot):
+    """Its requests too; but a quick picture of half the size holds nothing for a whole one."""
+    generated(window, qtbot)
+    window.controlling.lock(1)
+    assert not window.studio.request().inpaint.region[:32].any()
+    whole = window.studio.result
+    window.studio.show_result(replace(whole, image=whole.image[::2, ::2].copy()))
+    assert window.studio.request().inpaint is None
 
 
 def test_a_scene_that_is_all_locked_is_refused(window, scene, qtbot):
