@@ -60,6 +60,7 @@ class Edits(QObject):
         studio.failed.connect(self._on_failed)
         studio.status_changed.connect(self._follow)
         scene.replaced.connect(self.drop)
+        undo_stack.cleared.connect(self.marks.reset)
 
     @property
     def open(self) -> bool:

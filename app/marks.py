@@ -20,18 +20,22 @@ PALETTE = Palette("marks", KINDS, unlabeled=PLAIN)
 
 class Marks(Scene):
     """A map of two values over the painted scene, of the same size: every tool works on it, and
-    its gestures are steps of the same undo. Another map or size of the scene takes the marks away.
+    its gestures are steps of the same undo. A map of another size takes the marks away.
     """
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(np.zeros(scene.labels.shape, np.uint8), PALETTE)
         self._painted = scene
-        scene.replaced.connect(self.reset)
+        scene.replaced.connect(self._follow)
 
     @property
     def region(self) -> np.ndarray:
         """bool `[H, W]`: what is marked."""
         return self.labels == MARKED
+
+    def _follow(self) -> None:
+        if self.labels.shape != self._painted.labels.shape:
+            self.reset()
 
     def reset(self) -> None:
         """Nothing is marked, on a map as large as the scene's."""

@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 
 from app import edits
 from app.canvas_size import NewSize
+from app.commands import ReplaceScene
 from app.edit_plan import EditSettings
 from app.picture_file import save_picture
 from core.request import Result
@@ -126,8 +127,23 @@ def test_marks_show_on_the_picture(drawn):
 P_IN_OUT = (30, 20.5), (30, 58)
 
 
-def test_another_scene_has_no_marks(drawn):
-    """Marks go with the map that they were made on, also to another size."""
+def test_marks_stay_while_the_map_has_their_size(drawn):
+    """A map of the same size keeps them, and undo goes back step by step; another document has
+    none."""
+    mark(drawn, (20, 20))
+    drawn.undo_stack.push(ReplaceScene(drawn.scene, np.ones((64, 64), np.uint8)))
+    assert np.count_nonzero(drawn.local.edits.marks.region) == 16
+    for _ in range(2):
+        drawn.acts["undo"].trigger()
+    assert not drawn.local.edits.marks.region.any()
+    drawn.acts["redo"].trigger()
+    drawn.filing.may_go = lambda: True
+    drawn.filing.new()
+    assert drawn.scene.size == (64, 64) and not drawn.local.edits.marks.region.any()
+
+
+def test_another_size_has_no_marks(drawn):
+    """Marks do not go to a map of another size."""
     mark(drawn, (20, 20))
     drawn.scene.replace(np.zeros((32, 40), np.uint8))
     assert drawn.local.edits.marks.labels.shape == (32, 40)
