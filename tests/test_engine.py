@@ -292,3 +292,29 @@ def test_another_error_stays_what_it_is(engine, layout, monkeypatch):
     monkeypatch.setattr(engine, "decode", lambda x: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         results(engine, SampleRequest(layout, steps=2))
+
+
+# -- live painting: what is kept from picture to picture ------------------------------------------
+
+
+@pytest.mark.parametrize("student", [False, True], ids=["model", "student"])
+def test_a_quick_picture_does_not_depend_on_those_before_it(make_checkpoint, layout, student):
+    """After many strokes, kept embedding and kept first step give what a fresh engine gives."""
+    make_checkpoint(latent=True, name="tiny-student.safetensors", guidance_embedding=True)
+    path = make_checkpoint(latent=True)
+    engine = Engine.open(path, "cpu", "bfloat16")
+    request = SampleRequest(
+        layout,
+        steps=2,
+        sampler="consistency" if student else "dpmpp_2m",
+        guidance_scale=2.0,
+        student=student,
+    )
+    labels, rng = layout.labels.copy(), np.random.default_rng(0)
+    for _ in range(8):
+        y, x = rng.integers(0, 50, 2)
+        labels[y : y + 9, x : x + 14] = rng.integers(3)
+        request = replace(request, layout=Layout(labels, layout.palette))
+        [kept] = results(engine, request)
+    [fresh] = results(Engine.open(path, "cpu", "bfloat16"), request)
+    assert np.array_equal(kept.image, fresh.image)
