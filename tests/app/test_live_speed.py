@@ -14,8 +14,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from app.application import build_window
+from app.live import PACES
 from app.settings import Store
 from core.palette import Palette
+from core.request import Layout, SampleRequest
 from main import WEIGHTS, open_engine
 from tests.app import hand
 from tests.app.hand import put_away
@@ -75,6 +77,33 @@ def report(name, values, unit="ms"):
     middle, most = np.median(values), np.percentile(values, 99)
     print(f"\n{name}: median {middle:.1f}, p99 {most:.1f} {unit} of {len(values)}")
     return middle
+
+
+def test_what_a_quick_picture_costs():
+    """The engine alone: each pace, after a dab of 20 pixels; only printed."""
+    engine = open_engine(WEIGHTS)
+    student = engine.info.student
+    labels, rng = np.zeros((256, 256), np.uint8), np.random.default_rng(0)
+    for pace in (pace for pace in PACES[student] if pace.scale == 1.0):
+        times = []
+        for _ in range(STROKES + 2):
+            y, x = rng.integers(0, 236, 2)
+            labels[y : y + 20, x : x + 20] = rng.integers(1, 19)
+            request = SampleRequest(
+                Layout(labels, engine.info.palette),
+                steps=pace.steps,
+                sampler="consistency" if student else "dpmpp_2m",
+                guidance_scale=2.0,
+                student=student,
+                preview_every=0,
+            )
+            clock, processor = time.perf_counter(), time.thread_time()
+            *_, _ = engine.sample(request)
+            clock, processor = time.perf_counter() - clock, time.thread_time() - processor
+            times.append((1e3 * clock, 1e3 * processor))
+        name = f"{pace.steps} steps{' of the student' if student else ''}"
+        report(f"{name}, clock", [clock for clock, _ in times[2:]])
+        report(f"{name}, processor of one thread", [processor for _, processor in times[2:]])
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2])
