@@ -9,7 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from app.application import run
-from core.palette import Palette, PaletteError
+from core.conversion import same_labels
+from core.errors import InputError
+from core.header import palette_of
+from core.palette import Palette, bundled_palettes
 from core.request import Engine
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "landscape.safetensors"
@@ -33,17 +36,39 @@ def open_engine(path: Path) -> Engine:
 def main(arguments: list[str] | None = None) -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="sdm-studio", description=__doc__)
-    parser.add_argument("layout", nargs="?", type=Path, help="project or label map to open")
+    parser.add_argument(
+        "file", nargs="?", type=Path, help="project, label map or model (.safetensors) to open"
+    )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="model file")
-    parser.add_argument("--palette", default="landscape", help="name, or path of a .toml file")
+    parser.add_argument(
+        "--palette", help="name, or path of a .toml file; default: that of the model"
+    )
     options = parser.parse_args(arguments)
+    weights, layout = options.weights, options.file
+    if layout is not None and layout.suffix == ".safetensors":
+        weights, layout = layout, None
     try:
-        palette = Palette.load(options.palette)
-    except PaletteError as error:
+        palette = Palette.load(options.palette) if options.palette else first_palette(weights)
+    except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    model = partial(open_engine, options.weights)
-    return run(sys.argv[:1], model, palette, options.layout, open_weights=open_engine)
+    model = partial(open_engine, weights)
+    return run(sys.argv[:1], model, palette, layout, open_weights=open_engine)
+
+
+def first_palette(weights: Path) -> Palette:
+    """What one paints with at first: the model's own labels, or landscapes if it cannot be read.
+
+    Of a palette that is bundled too, the bundled one: it may know more synonyms by now.
+    """
+    bundled = Palette.load("landscape")
+    try:
+        palette = palette_of(weights)
+        if palette.name in bundled_palettes():
+            bundled = Palette.load(palette.name)
+    except InputError:  # the model's thread will say why
+        return bundled
+    return bundled if same_labels(palette, bundled) else palette
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app.commands import ReplaceScene, UndoStack
 from app.export_dialog import ExportDialog
 from app.export_plan import Source
-from app.file_kinds import IMPORT_FILTER, PHOTO_FILTER
+from app.file_kinds import IMPORT_FILTER, PHOTO_FILTER, WEIGHTS_FILTER
 from app.filing import Filing
 from app.import_dialog import ImportDialog
 from app.reader import Cancelled, Reader
@@ -84,6 +84,12 @@ class Exchange(QObject):
             path = Path(name)
             work = self.import_ora if path.suffix.lower() == ".ora" else self.import_image
             self._try(lambda: work(path))
+
+    def ask_weights(self) -> None:
+        """Ask for a model, and open it in place of the present one."""
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open weights", "", WEIGHTS_FILTER)
+        if name:
+            self._try(lambda: self._take_weights(Path(name)))
 
     def import_image(self, path: Path) -> None:
         """Say what a label image was recognised as, and let it take the scene.

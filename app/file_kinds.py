@@ -22,3 +22,4 @@ PICTURE_FILTERS = (
 IMPORT_FILTER = f"Label images and layers ({IMAGES} *.ora);;All files (*)"
 PHOTO_FILTER = f"Pictures and photos ({IMAGES});;All files (*)"
 PALETTE_FILTER = "Palettes (*.toml)"
+WEIGHTS_FILTER = "Models (*.safetensors)"

@@ -166,6 +166,7 @@ class MainWindow(QMainWindow):
             "save": self.filing.save,
             "save_as": self.filing.save_as,
             "save_picture": self.filing.save_picture,
+            "open_weights": self.exchange.ask_weights,
             "import": self.exchange.ask_import,
             "export": self.exchange.ask_export,
             "photo": self.exchange.ask_photo,
@@ -350,7 +351,7 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         bar = self.menuBar()
         file = bar.addMenu("&File")
-        _fill_menu(file, self._acts(actions.FILE), breaks=(2, 4, 9))
+        _fill_menu(file, self._acts(actions.FILE), breaks=(3, 5, 10))
         file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
         edit = bar.addMenu("&Edit")
         wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.CONTROLS)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from core.files import atomic_path
+from core.header import HEADER_KEY
 from core.model.autoencoder import Autoencoder
 from core.model.segmenter import LabelNet
 from core.model.spec import AutoencoderSpec, ModelSpec, SegmenterSpec, SpecError, spec_from_dict
@@ -27,7 +28,6 @@ from core.model.unet import SDMUNet
 from core.palette import Palette, PaletteError
 from core.schedule import ScheduleSpec
 
-HEADER_KEY = "sdm-studio"
 FORMAT = 1
 
 

@@ -15,6 +15,7 @@ SHARED = {  # what both window and models may know
     "core.encodings",
     "core.errors",
     "core.files",
+    "core.header",
     "core.labelmap",
     "core.matching",
     "core.openraster",

@@ -3,12 +3,14 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.export_plan import ExportError, Source, plan, products
@@ -319,6 +321,22 @@ def test_dropped_weights_open(window, qtbot, tmp_path):
     drop(window, tmp_path / "bad.safetensors")
     qtbot.waitUntil(lambda: "no model" in sentence(window))
     assert window.studio.model.name == "new" and window.studio.status().can_generate
+
+
+def test_weights_are_opened_by_key(window, qtbot, tmp_path, monkeypatch):
+    """Without a mouse: Ctrl+Shift+O, a file, and the model is another."""
+    opened = []
+
+    def open_weights(path):
+        opened.append(path)
+        return FakeEngine()
+
+    chosen = str(tmp_path / "mine.safetensors")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (chosen, ""))
+    window.exchange.open_weights = open_weights
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    QTest.keyClick(window, Qt.Key.Key_O, keys)
+    qtbot.waitUntil(lambda: opened == [Path(chosen)])
 
 
 # -- exports --------------------------------------------------------------------------------------
