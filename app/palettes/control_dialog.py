@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
@@ -166,7 +167,7 @@ def _slider(name: str, low: int, high: int, step: int) -> QSlider:
     return slider
 
 
-def _value(slider: QSlider, text) -> QLabel:
+def _value(slider: QSlider, text: Callable[[int], str]) -> QLabel:
     """The number beside a slider, also while that is dragged."""
     label = QLabel(alignment=Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     label.setMinimumWidth(VALUE_WIDTH)
