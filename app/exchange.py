@@ -79,9 +79,8 @@ class Exchange(QObject):
 
     def ask_import(self) -> None:
         """Ask for a label image or a layered picture, and import it."""
-        name, _ = QFileDialog.getOpenFileName(self._window, "Import", "", IMPORT_FILTER)
-        if name:
-            path = Path(name)
+        path = self._ask("Import", "imports", IMPORT_FILTER)
+        if path is not None:
             work = self.import_ora if path.suffix.lower() == ".ora" else self.import_image
             self._try(lambda: work(path))
 
@@ -180,9 +179,9 @@ class Exchange(QObject):
 
     def ask_photo(self) -> None:
         """Ask for a photo to trace, and where to put it."""
-        name, _ = QFileDialog.getOpenFileName(self._window, "Photo to trace", "", PHOTO_FILTER)
-        if name:
-            self._try(lambda: self._offer_photo(Path(name)))
+        path = self._ask("Photo to trace", "photos", PHOTO_FILTER)
+        if path is not None:
+            self._try(lambda: self._offer_photo(path))
 
     def _offer_photo(self, path: Path) -> None:
         box = QMessageBox(self._window)
@@ -238,6 +237,15 @@ class Exchange(QObject):
         return [self._studio.result] if self._studio.result is not None else []
 
     # -- the work ---------------------------------------------------------------------------------
+
+    def _ask(self, title: str, purpose: str, kinds: str) -> Path | None:
+        """Ask for a file, in the folder where the last one for this purpose was."""
+        folder = self._store.folder(purpose)
+        name, _ = QFileDialog.getOpenFileName(self._window, title, folder, kinds)
+        if not name:
+            return None
+        self._store.keep_folder(purpose, Path(name).resolve().parent)
+        return Path(name)
 
     def _try(self, work: Callable[[], None]) -> None:
         try:

@@ -544,7 +544,7 @@ class MainWindow(QMainWindow):
     def _on_file(self, notice: str) -> None:
         self._show_title()
         if notice:
-            self.error_bar.show_error(notice)
+            self.error_bar.show_notice(notice)
         else:
             self.error_bar.hide()
 

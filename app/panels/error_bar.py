@@ -1,4 +1,4 @@
-"""What went wrong, in a sentence inside the window, with the details at hand."""
+"""What went wrong, or well, in a sentence inside the window, with the details at hand."""
 
 from __future__ import annotations
 
@@ -63,8 +63,16 @@ class ErrorBar(QFrame):
         self.details.setPlainText(details)
         self.details_button.setChecked(False)
         self.details_button.setVisible(bool(details))
+        self.copy_button.show()
         self.offer_button.hide()
+        self._wear(calm=False)
         self.show()
+
+    def show_notice(self, message: str) -> None:
+        """Show a sentence about what went well, without the colours of a warning."""
+        self.show_error(message)
+        self.copy_button.hide()
+        self._wear(calm=True)
 
     def offer(self, text: str, act: Callable[[], None]) -> None:
         """Put a way out beside the sentence that is shown."""
@@ -72,6 +80,14 @@ class ErrorBar(QFrame):
         self.offer_button.setText(text)
         self.offer_button.setAccessibleName(text)
         self.offer_button.show()
+
+    def _wear(self, calm: bool) -> None:
+        """The style sheet looks at a property only when it is asked to."""
+        if self.property("calm") != calm:
+            self.setProperty("calm", calm)
+            for widget in (self, self.sentence):
+                self.style().unpolish(widget)
+                self.style().polish(widget)
 
     def _take_offer(self) -> None:
         self.hide()

@@ -26,12 +26,12 @@ from core.openraster import write_ora
 from core.palette import Palette
 from core.picture import read_picture
 from core.recognition import recognise_file
-from core.request import Layout, Result, SampleRequest
+from core.request import Failed, Layout, Result, SampleRequest
 from tests.app import hand
 from tests.app.fake_engine import FakeEngine
 from tests.app.test_accessibility import faults
 
-ADE = Palette.load("ade20k")
+ADE, LANDSCAPE = Palette.load("ade20k"), Palette.load("landscape")
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
@@ -491,6 +491,33 @@ def test_the_keys_open_the_dialogs(closed_window, qtbot, monkeypatch):
     qtbot.keyClick(closed_window.canvas, Qt.Key.Key_I, both)
     qtbot.keyClick(closed_window.canvas, Qt.Key.Key_R, both)
     assert asked == ["Import", "Photo to trace"]
+
+
+def test_the_next_question_begins_where_the_last_ended(closed_window, monkeypatch, tmp_path):
+    """Import… remembers its folder; a photo has one of its own."""
+    (tmp_path / "maps").mkdir()
+    write_ora(tmp_path / "maps" / "a.ora", np.full((32, 48), 5, np.uint8), LANDSCAPE)
+    asked, answers = [], [str(tmp_path / "maps" / "a.ora"), "", ""]
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileName", lambda *a: (asked.append(a[2]), (answers.pop(0), ""))[1]
+    )
+    closed_window.exchange.ask_import()
+    closed_window.exchange.ask_import()
+    closed_window.exchange.ask_photo()
+    assert asked == ["", str(tmp_path / "maps"), ""] and closed_window.scene.size == (48, 32)
+
+
+def test_good_news_is_no_warning(closed_window):
+    """A report and a failure share the bar, not its colours; only a failure is worth a copy."""
+    bar = closed_window.error_bar
+    closed_window.show_failure(Failed("It broke.", "why"))
+    warning = bar.grab().toImage().pixelColor(4, 12)
+    assert bar.copy_button.isVisible()
+    closed_window.exchange.done.emit("2 files are exported.")
+    assert bar.isVisible() and not bar.copy_button.isVisible()
+    assert bar.grab().toImage().pixelColor(4, 12) != warning
+    closed_window.show_failure(Failed("It broke."))
+    assert bar.grab().toImage().pixelColor(4, 12) == warning and bar.copy_button.isVisible()
 
 
 def test_the_dialogs_are_open_to_all(closed_window, answer, tmp_path):
