@@ -272,7 +272,7 @@ def test_a_student_of_another_network_is_refused(make_checkpoint):
 def test_a_picture_that_does_not_fit(engine, layout, monkeypatch, text):
     """The sentence names its size, nothing of it is kept, and a smaller one can follow."""
 
-    def full(x):
+    def full(x, marks):
         if text == "real":
             torch.empty(2**60, dtype=torch.uint8)
         raise RuntimeError(text)
@@ -289,7 +289,7 @@ def test_a_picture_that_does_not_fit(engine, layout, monkeypatch, text):
 
 def test_another_error_stays_what_it_is(engine, layout, monkeypatch):
     """Only a shortage of memory is told as one."""
-    monkeypatch.setattr(engine, "decode", lambda x: 1 / 0)
+    monkeypatch.setattr(engine, "decode", lambda x, marks: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         results(engine, SampleRequest(layout, steps=2))
 
