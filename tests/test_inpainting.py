@@ -277,7 +277,8 @@ def test_an_edit_carries_the_trajectory_on(latent_engine, palette):
     assert np.array_equal(kept.x0[-1, :, :, column:], was.x0[-1, :, :, column:])
     assert np.array_equal(kept.states[0], was.states[0])  # before the edit began
     assert not np.array_equal(kept.x0[-1], was.x0[-1])
-    shown = latent_engine.decode(torch.tensor(kept.x0[-1:]).float())[0]
+    marks = latent_engine.marks(layout, Crop.whole((64, 192), 8))
+    shown = latent_engine.decode(torch.tensor(kept.x0[-1:]).float(), marks)[0]
     inside = box_mask((64, 192), 0, 0, 24, 24)
     assert np.abs(shown[inside].astype(int) - new.image[inside]).max() <= 2
 
