@@ -120,6 +120,8 @@ VIEW = (
     Wish("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+=")),
     Wish("zoom_out", "Zoom out", ("Ctrl+-",)),
     Wish("toggle_layout", "Layout or picture", ("Tab",)),
+    Wish("next_panel", "Next panel", ("F6",)),
+    Wish("previous_panel", "Previous panel", ("Shift+F6",)),
     Wish("photo_under", "Photo under the map", ("Ctrl+Shift+R",)),
     Wish("photo_away", "Put the photo away"),
 )

@@ -50,6 +50,7 @@ from app.panels.recovery_bar import RecoveryBar
 from app.panels.result import PictureView, ResultPanel
 from app.panels.scrubber import ScrubberBar
 from app.panels.tools import ToolStrip
+from app.panes import Panes
 from app.pen import Pen
 from app.photo_desk import PhotoDesk
 from app.photo_labels import PhotoLabels
@@ -161,6 +162,8 @@ class MainWindow(QMainWindow):
             "keys": lambda: KeySheet(self, self.shortcuts.shown()).open(),
             "start_page": lambda: self.start.show(self.shortcuts.shown()),
             "shortcuts": lambda: self._open_shortcuts(),
+            "next_panel": lambda: self.panes.go(1),
+            "previous_panel": lambda: self.panes.go(-1),
             "new": self.filing.new,
             "open": self.filing.open,
             "save": self.filing.save,
@@ -324,6 +327,8 @@ class MainWindow(QMainWindow):
         self.match.hang(self.match_dock)
         self.photo_dock = self._build_dock("Photo", PictureView())
         self.photo = PhotoDesk(self.exchange.reference, self.canvas, self.photo_dock, self.acts)
+        docks = [*self.docks, self.match_dock, self.photo_dock]
+        self.panes = Panes(self, [self.start.place, self.options, *docks])
 
     def _build_dock(self, title: str, panel: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self, objectName=title.lower())

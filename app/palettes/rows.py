@@ -34,10 +34,12 @@ class RowWish(NamedTuple):
 
 
 class LabelRows(QTreeWidget):
-    """taken(id): a label was clicked or entered. pin_wanted(digit, id), unpin_wanted(id) and
-    alone_wanted(id or None): asked for in the menu of a row. more: what else that menu offers."""
+    """taken(id): a label was clicked or entered. left: it was entered, and the keys belong to the
+    canvas again. pin_wanted(digit, id), unpin_wanted(id) and alone_wanted(id or None): asked for in
+    the menu of a row. more: what else that menu offers."""
 
     taken = Signal(int)
+    left = Signal()
     pin_wanted = Signal(int, int)
     unpin_wanted = Signal(int)
     alone_wanted = Signal(object)
@@ -154,7 +156,10 @@ class LabelRows(QTreeWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter takes the row, whatever the desktop's habit of activating rows is."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentItem():
+            is_label = self.currentItem().data(0, ID_ROLE) is not None
             self._take(self.currentItem())
+            if is_label:
+                self.left.emit()
         else:
             super().keyPressEvent(event)
 

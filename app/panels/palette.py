@@ -29,9 +29,9 @@ HAND_SWATCH, RECENT_SWATCH, BUTTON = 30, 20, 26  # logical pixels
 
 
 class PalettePanel(QWidget):
-    """label_chosen(id): a label was taken. swap_wanted: back to the last label. left: the search
-    is done and the keys belong to the canvas again. alone_wanted(id or None): the only label to
-    show. pin_wanted(digit, id), unpin_wanted(id)."""
+    """label_chosen(id): a label was taken. swap_wanted: back to the last label. left: a label was
+    taken by key, and the keys belong to the canvas again. alone_wanted(id or None): the only label
+    to show. pin_wanted(digit, id), unpin_wanted(id)."""
 
     label_chosen = Signal(int)
     swap_wanted = Signal()
@@ -56,6 +56,7 @@ class PalettePanel(QWidget):
         self._build_search()
         self.rows = LabelRows(pins, controls)
         self.rows.taken.connect(self.label_chosen)
+        self.rows.left.connect(self.left)
         self.rows.alone_wanted.connect(self.alone_wanted)
         self.rows.pin_wanted.connect(self.pin_wanted)
         self.rows.unpin_wanted.connect(self.unpin_wanted)

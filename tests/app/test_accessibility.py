@@ -150,6 +150,31 @@ def focus_chain(window):
     return found
 
 
+def test_from_panel_to_panel(window):
+    """F6 goes round all that is shown, Shift+F6 back; each part goes on where it was left."""
+    window.activateWindow()
+    window.canvas.setFocus()
+    seen = []
+    for _ in range(20):
+        QTest.keyClick(window.focusWidget(), Qt.Key.Key_F6)
+        seen.append(part_of(window))
+        if seen[-1] is window.start.place:
+            break
+    titles = {part.windowTitle() for part in seen}
+    assert titles >= {"Palette", "Generate", "Local edit", "History"} and window.options in seen
+    assert seen[-1] is window.start.place and len(seen) == len(set(seen)) and window.canvas._ringed
+    window.palette_panel.search.setFocus()
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_F6)
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
+    assert window.focusWidget() is window.palette_panel.search
+
+
+def part_of(window):
+    """The canvas's place, the toolbar or the dock that has the focus."""
+    parts = [window.start.place, *window.findChildren(QToolBar), *window.findChildren(QDockWidget)]
+    return next(part for part in parts if part.isAncestorOf(window.focusWidget()))
+
+
 def test_the_canvas_can_be_left(window, qtbot):
     """Tab is the canvas's own key; Shift+Tab and the search key lead out of it."""
     window.canvas.setFocus()

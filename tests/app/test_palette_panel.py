@@ -73,12 +73,12 @@ def test_hidden_labels_are_not_listed(closed_window, rows):
 
 
 def test_a_row_is_taken_by_keyboard(closed_window, rows, qtbot):
-    """Down and Enter in the list take a label."""
+    """Down and Enter in the list take a label; then the canvas has the keys, to paint with it."""
     rows.setFocus()
     qtbot.keyClick(rows, Qt.Key.Key_Down)
     assert closed_window.pen.label == 7
     qtbot.keyClick(rows, Qt.Key.Key_Return)
-    assert closed_window.pen.label == 8
+    assert closed_window.pen.label == 8 and closed_window.focusWidget() is closed_window.canvas
 
 
 def test_recents_show_the_newest_first(closed_window):

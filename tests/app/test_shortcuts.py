@@ -134,9 +134,9 @@ def test_buttons_and_key_sheet_follow(window, dialog):
     """The button's tooltip and F1 tell the present keys."""
     record(dialog, "generate", Qt.Key.Key_F9)
     assert window.generate_panel.generate.toolTip() == "Make a picture of the scene (F9)"
-    record(dialog, "smaller", Qt.Key.Key_F6)
+    record(dialog, "smaller", Qt.Key.Key_F8)
     tip = window.options.size_slider.toolTip()
-    assert tip == "Brush size (F6 and ], or Ctrl+wheel)"
+    assert tip == "Brush size (F8 and ], or Ctrl+wheel)"
     sheet = KeySheet(window, window.shortcuts.shown())
     assert "F9" in {label.text() for label in sheet.findChildren(QLabel)}
 
