@@ -113,14 +113,21 @@ class StartPage(QScrollArea):
         named = {name: f"<b>{escape(key or '–')}</b>" for name, key in keys.items()}
         lines = "<br>".join(HINT).format_map(named)
         self.hint.setText(f'<p style="line-height: 150%">{lines}</p>')
+        self._scale()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The cards share the breadth."""
+        """The cards share the breadth, and the height that the text leaves them."""
         super().resizeEvent(event)
-        margins = self._layout.contentsMargins()
-        room = event.size().width() - margins.left() - margins.right()
-        breadth = room // PER_ROW - GAP
-        side = max(SMALLEST, min(LARGEST, breadth - 2 * PADDING))
+        self._scale()
+
+    def _scale(self) -> None:
+        margins, room = self._layout.contentsMargins(), self.viewport().size()
+        breadth = (room.width() - margins.left() - margins.right()) // PER_ROW - GAP
+        rows = -(-len(self.cards) // PER_ROW)
+        texts = self._layout.totalHeightForWidth(room.width())
+        texts -= rows * self.cards[0].iconSize().height()
+        side = min(LARGEST, breadth - 2 * PADDING, (room.height() - texts) // rows)
+        side = max(SMALLEST, side)
         for card in self.cards:
             card.setIconSize(QSize(side, side))
             card.setFixedWidth(max(breadth, SMALLEST + 2 * PADDING))

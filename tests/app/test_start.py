@@ -124,3 +124,12 @@ def test_the_hint_has_five_lines_and_the_present_keys(window, page):
     window.shortcuts.assign("generate", ("F5",))
     window.acts["start_page"].trigger()
     assert "<b>F5</b> makes the picture" in page.hint.text()
+
+
+def test_it_fits_without_scrolling(window, page, qtbot):
+    """At 1280 × 720 the whole page is seen, its cards as large as they can be."""
+    window.resize(1280, 720)
+    qtbot.waitUntil(lambda: window.width() == 1280)
+    bar = page.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0)
+    assert page.cards[0].iconSize().width() >= 84
