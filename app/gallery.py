@@ -14,6 +14,7 @@ from app.history import MIB, History
 from app.history_filter import HistoryFilter
 from app.panels.compare import ComparePanel
 from app.panels.history import HistoryPanel
+from app.reader import Cancelled, Reader
 from app.record import Record
 from app.restoring import controls_step, settings_of
 from app.scene import Scene
@@ -38,10 +39,12 @@ class Gallery(QObject):
         scene: Scene,
         undo_stack: UndoStack,
         store: Store,
+        reader: Reader,
     ) -> None:
         super().__init__(window)
         self._window, self._history, self._studio = window, history, studio
         self._scene, self._undo_stack, self._store = scene, undo_stack, store
+        self._reader = reader
         self.filter = HistoryFilter(history, self)
         self.compare_window = ComparePanel(window)
         self.compare_window.photo_wanted.connect(self.compare_with_photo)
@@ -132,7 +135,9 @@ class Gallery(QObject):
     def compare_with_file(self, path: Path) -> None:
         """Put the picture in `path` in the second place."""
         try:
-            picture = read_picture(path).image
+            picture = self._reader.read(path, lambda: read_picture(path).image)
+        except Cancelled:
+            return
         except (InputError, OSError) as error:
             self.failed.emit(failure(error))
             return

@@ -100,7 +100,7 @@ class MainWindow(QMainWindow):
         self.store, self.theme = store, theme
         self.reader = Reader(self)
         self.filing = Filing(self, keeping.scene_file, studio, store, self.reader)
-        self.gallery = Gallery(self, keeping.history, studio, scene, undo_stack, store)
+        self.gallery = Gallery(self, keeping.history, studio, scene, undo_stack, store, self.reader)
         self.map_work = MapWork(self, scene, pen, undo_stack)
         self.exchange = Exchange(
             self, scene, undo_stack, studio, self.filing, keeping.scene_file, store, self.reader

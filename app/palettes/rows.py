@@ -91,14 +91,19 @@ class LabelRows(QTreeWidget):
         if not grouped or len(groups) < 2:
             self.addTopLevelItems(list(self._items.values()))
             return
+        headings = []
         for group in groups:
-            heading = self._heading(group)
-            self.addTopLevelItem(heading)
-            heading.setFirstColumnSpanned(True)
             members = (label.id for label in labels if (label.group or NO_GROUP) == group)
+            heading = self._heading(group)
             heading.addChildren([self._items[label] for label in members])
+            _mark(heading, group not in self._folded)
+            headings.append(heading)
+        self.addTopLevelItems(headings)  # in one go: each change of a shown tree costs a layout
+        self.blockSignals(True)
+        for group, heading in zip(groups, headings, strict=True):
+            heading.setFirstColumnSpanned(True)
             heading.setExpanded(group not in self._folded)
-            _mark(heading)
+        self.blockSignals(False)
 
     @property
     def labels(self) -> list[int]:
@@ -173,7 +178,7 @@ class LabelRows(QTreeWidget):
     def _on_fold(self, item: QTreeWidgetItem) -> None:
         group = item.data(0, GROUP_ROLE)
         (self._folded.discard if item.isExpanded() else self._folded.add)(group)
-        _mark(item)
+        _mark(item, item.isExpanded())
 
     def _show_menu(self, at: QPoint) -> None:
         item = self.itemAt(at)
@@ -209,11 +214,11 @@ class LabelRows(QTreeWidget):
         return menu
 
 
-def _mark(heading: QTreeWidgetItem) -> None:
+def _mark(heading: QTreeWidgetItem, expanded: bool) -> None:
     """The sign that tells a folded heading from an open one."""
     group = heading.data(0, GROUP_ROLE)
-    sign = "▾" if heading.isExpanded() else "▸"
-    count = "" if heading.isExpanded() else f"  {heading.childCount()}"
+    sign = "▾" if expanded else "▸"
+    count = "" if expanded else f"  {heading.childCount()}"
     heading.setText(0, f"{sign} {group}{count}")
 
 
