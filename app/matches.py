@@ -61,7 +61,9 @@ class Matches(QObject):
         if same_labels(layout.palette, model.palette):
             self._wanted[about] = ref(result)
             small = shrunk(result.image, LOOK_SIDE)
-            self._looking.want(Look(about, small, partial(compare, layout)))
+            self._looking.want(
+                Look(about, small, partial(compare, layout, ceiling=model.ceiling or None))
+            )
 
     def _want_present(self) -> None:
         if self._studio.result is not None:

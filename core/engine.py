@@ -342,6 +342,7 @@ def _info(
         summary=summary,
         student=student is not None,
         segmenter=segmenter is not None,
+        ceiling=segmenter.ceiling if segmenter else (),
     )
 
 

@@ -1,13 +1,17 @@
 """Does a picture show what was painted? From a segmenter's probabilities to a map and to scores.
 
-A place disagrees as far as the label that was painted there is less likely than the most likely
-one: 0 where they are the same, towards 1 where something else is plain to see. So a segmenter that
-hesitates between two labels reports little, and one that is sure reports much. Plain numpy, for
-both floors.
+A place agrees as far as the label that was painted there is as likely as the most likely one: 1
+where they are the same, towards 0 where something else is plain to see. So a segmenter that
+hesitates between two labels reports little, and one that is sure reports much.
+
+A segmenter is no perfect judge: some labels it hardly knows on real photos. So agreement is
+measured by its ceiling, what real photos of that label reach: at 1, a picture is as plain as those.
+Plain numpy, for both floors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -18,14 +22,15 @@ from core.request import Layout
 
 FACTOR = 4  # pixels of a comparison per pixel of the probabilities, in each direction
 DISAGREES = 0.5  # from here on a place counts as something else
+LOWEST_CEILING = 0.1  # of a label that the segmenter knows so badly nothing can be said
 
 
 @dataclass(frozen=True)
 class LabelMatch:
     """How one painted label came out.
 
-    agreement: 0..1, the mean over its pixels. share: of the layout, 0..1. instead: the label that
-    its disagreeing pixels look like most, or None where there are none to speak of.
+    agreement: 0..1; real photos of it reach 1 on average. share: of the layout, 0..1. instead: the
+    label that its disagreeing pixels look like most, or None where there are none to speak of.
     """
 
     label: int
@@ -39,7 +44,7 @@ class Match:
     """A picture beside its layout.
 
     disagreement: float32 `[h, w]` in 0..1, of the picture's proportions but a size of its own.
-    labels: those that are painted, the worst first. agreement: of the whole picture, 0..1.
+    labels: those that are painted, the worst first. agreement: their mean, by share.
     palette: what the labels mean.
     """
 
@@ -53,26 +58,40 @@ class Match:
         return next((one for one in self.labels if one.label == label), None)
 
 
-def compare(layout: Layout, probabilities: np.ndarray) -> Match:
-    """probabilities: float32 `[labels, h, w]`, ids of the layout's palette."""
+def compare(
+    layout: Layout, probabilities: np.ndarray, ceiling: Sequence[float] | None = None
+) -> Match:
+    """probabilities: float32 `[labels, h, w]`, ids of the layout's palette. ceiling: the mean
+    `likeness` of real photos where they show each label, 0..1; None for 1."""
+    painted, found, likeness = seen_beside(layout.labels, probabilities)
+    ceilings = np.ones(len(layout.palette)) if ceiling is None else np.array(ceiling)
+    ceilings = np.clip(ceilings, LOWEST_CEILING, 1).astype(np.float32)
+    disagreement = 1 - np.minimum(1, likeness / ceilings[painted])
+    labels = []
+    for label in np.unique(painted).tolist():
+        mine = painted == label
+        others = found[mine & (disagreement > DISAGREES)]
+        instead = int(np.bincount(others).argmax()) if others.size else None
+        agreement = min(1.0, float(likeness[mine].mean() / ceilings[label]))
+        labels.append(LabelMatch(label, agreement, float(mine.mean()), instead))
+    labels.sort(key=lambda one: one.agreement)
+    whole = sum(one.share * one.agreement for one in labels)
+    return Match(disagreement, tuple(labels), whole, layout.palette)
+
+
+def seen_beside(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A label map uint8 `[H, W]` beside what is seen, at `FACTOR` times the size of the latter.
+
+    Gives the painted labels, the most likely ones, and their likeness float32 `[h, w]` in 0..1: how
+    likely the painted label is beside the most likely one.
+    """
     size = tuple(FACTOR * side for side in probabilities.shape[1:])
     shares = resize_shares(probabilities, size)
-    painted = cv2.resize(layout.labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    found = shares.argmax(0)
+    painted = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     mine = np.take_along_axis(shares, painted[None].astype(np.intp), 0)[0]
-    disagreement = 1 - mine / shares.max(0)
-    labels = [_label_match(label, painted, found, disagreement) for label in np.unique(painted)]
-    labels.sort(key=lambda one: one.agreement)
-    return Match(disagreement, tuple(labels), float(1 - disagreement.mean()), layout.palette)
-
-
-def _label_match(
-    label: int, painted: np.ndarray, found: np.ndarray, disagreement: np.ndarray
-) -> LabelMatch:
-    mine = painted == label
-    others = found[mine & (disagreement > DISAGREES)]
-    instead = int(np.bincount(others).argmax()) if others.size else None
-    return LabelMatch(int(label), float(1 - disagreement[mine].mean()), float(mine.mean()), instead)
+    return painted, shares.argmax(0), mine / shares.max(0)
 
 
 def resize_shares(shares: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -259,6 +259,7 @@ class ModelInfo:
     summary: str = ""  # one line about training, for tooltips
     student: bool = False  # whether a distilled few-step student is there
     segmenter: bool = False  # whether it can tell which label each place of a picture looks like
+    ceiling: tuple[float, ...] = ()  # how plain each label is to it on real photos, 0..1
 
 
 class Engine(Protocol):

@@ -80,6 +80,11 @@ class Segmenter:
         rows, columns = (max(1, round(v * scale / multiple)) * multiple for v in (height, width))
         return rows, columns
 
+    @property
+    def ceiling(self) -> tuple[float, ...]:
+        """How plain each label is to it on real photos; see `core.matching.compare`."""
+        return tuple(self.model.ceiling.float().tolist())
+
     def __call__(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """The most likely label of each pixel, uint8 `[height, width]` = `size`."""
         return resize_shares(self.probabilities(image), size).argmax(0).astype(np.uint8)

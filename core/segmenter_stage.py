@@ -21,10 +21,12 @@ from core.dataset import PairDataset, mirror
 from core.jitter import random_crop, relight, roughen
 from core.labelmap import to_color
 from core.latents import coverage
+from core.matching import seen_beside
 from core.model.segmenter import LabelNet
 from core.model.spec import SegmenterSpec
 from core.objective import Batch
 from core.pixels import from_pixels, to_pixels
+from core.segmenter import Segmenter
 from core.stages import filled, sheet_batch
 
 SMOOTHING = 0.05  # share of a target spread over all labels: about as much as is labelled wrong
@@ -101,6 +103,8 @@ class SegmenterStage:
     def export(
         self, state: Mapping[str, Tensor]
     ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        model = filled(LabelNet(self.spec), state, self.device)
+        state = {**state, "ceiling": ceiling_of(model, self.dataset.pairs)}
         return Checkpoint(self.dataset.palette, segmenter=self.spec), {"segmenter": state}
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
@@ -117,3 +121,19 @@ class SegmenterStage:
         large = F.interpolate(shares.float(), self.dataset.size, mode="bilinear")
         labels = large.argmax(1).to(torch.uint8).cpu().numpy()
         return [to_color(one, self.dataset.palette) for one in labels]
+
+
+def ceiling_of(model: LabelNet, data: PairDataset, pictures: int = 256) -> Tensor:
+    """float32 `[labels]`: the mean likeness of each label where photos of `data` show it.
+
+    1 for a label that they do not show. See `core.matching`.
+    """
+    segmenter, n = Segmenter(model, data.palette), len(data.palette)
+    likeness, pixels = np.zeros(n), np.zeros(n)
+    for index in range(0, len(data), max(1, len(data) // pictures)):
+        sample = data.sample(index)
+        seen = seen_beside(sample.labels, segmenter.probabilities(sample.image))
+        likeness += np.bincount(seen[0].ravel(), seen[2].ravel(), n)
+        pixels += np.bincount(seen[0].ravel(), minlength=n)
+    ceiling = np.where(pixels > 0, likeness / np.maximum(1, pixels), 1)
+    return torch.from_numpy(ceiling).float()

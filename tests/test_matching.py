@@ -58,6 +58,16 @@ def test_a_hesitant_segmenter_reports_little(layout):
     assert sky.agreement == pytest.approx(0.9, abs=0.02) and sky.instead in (None, 0)
 
 
+def test_a_label_is_measured_by_what_photos_of_it_reach(layout):
+    """A segmenter that takes some ground for water in every photo finds that much less wrong."""
+    found = seen(1, 1, 1, 1, 0, 0, 2, 2)
+    plain, fair = compare(layout, found), compare(layout, found, (0.8, 1.0, 1.0))
+    assert fair.of(0).agreement == pytest.approx(plain.of(0).agreement / 0.8)
+    assert compare(layout, found, (0.2, 1.0, 1.0)).of(0).agreement == 1
+    assert fair.of(1) == plain.of(1)
+    assert fair.disagreement[-4:].min() > 0.9  # the places are still those that look different
+
+
 def test_the_region_to_fix_lies_within_the_label(layout):
     """Only where ground is painted and something else is to be seen, at the picture's size."""
     match = compare(layout, seen(2, 1, 1, 1, 0, 0, 2, 2))

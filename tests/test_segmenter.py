@@ -133,6 +133,7 @@ def test_it_learns_the_tiny_photos(data, palette, tmp_path):
     sample = data.sample(0)
     right = segmenter(sample.image, sample.labels.shape) == sample.labels
     assert right.mean() > 0.85
+    assert all(0.5 < one <= 1 for one in segmenter.ceiling) and min(segmenter.ceiling) < 1
     assert [len(row) for row in stage.sheet(run.ema_state())] == [6, 6, 6]
 
 
@@ -160,7 +161,8 @@ def test_the_engine_finds_the_segmenter_beside_its_model(make_checkpoint, make_s
         engine.segment(picture)
     assert make_segmenter() == segmenter_path(path)
     engine = Engine.open(path, device="cpu", precision="float32")
-    assert engine.info.segmenter and engine.segment(picture).shape == (3, 64, 64)
+    assert engine.info.segmenter and engine.info.ceiling == (1.0, 1.0, 1.0)
+    assert engine.segment(picture).shape == (3, 64, 64)
 
 
 def test_a_segmenter_of_another_palette_is_refused(make_segmenter):

@@ -56,6 +56,9 @@ class MatchPanel(QWidget):
         """buttons: the actions below the list."""
         super().__init__()
         self.heading = QLabel(objectName="faint", wordWrap=True)
+        self.heading.setToolTip(
+            "As far as the segmenter can tell: real photos reach 100 % on average"
+        )
         self.rows = self._build_rows()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 6, 10, 8)

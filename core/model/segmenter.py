@@ -8,6 +8,7 @@ batch norm would let a picture's labels depend on its batch.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -55,8 +56,11 @@ class Whole(nn.Module):
 class LabelNet(nn.Module):
     """Pictures `[N, 3, H, W]` in [-1, 1] to logits `[N, labels, H/4, W/4]`.
 
-    H and W are multiples of `spec.multiple`.
+    H and W are multiples of `spec.multiple`. ceiling: `[labels]`, how plain each label is to it on
+    real photos (`core.matching`); it does not enter the logits.
     """
+
+    ceiling: Tensor
 
     def __init__(self, spec: SegmenterSpec) -> None:
         super().__init__()
@@ -74,6 +78,7 @@ class LabelNet(nn.Module):
         self.across = nn.ModuleList(nn.Conv2d(w, spec.head, 1) for w in spec.widths)
         # None at 1/4: a block there would cost as much as all the others.
         self.up = nn.ModuleList(Block(spec.head) for _ in spec.widths[2:])
+        self.register_buffer("ceiling", torch.ones(spec.labels))
         self.out = nn.Sequential(PlaceNorm(spec.head), nn.SiLU(), _conv(spec.head, spec.labels))
 
     def forward(self, picture: Tensor) -> Tensor:
