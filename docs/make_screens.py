@@ -166,6 +166,14 @@ def shoot_live(window: MainWindow, path: Path) -> None:
     window.acts["live"].setChecked(False)
 
 
+def shoot_match(window: MainWindow, path: Path) -> None:
+    """Where the picture differs from the layout, and how each label came out."""
+    until(window.acts["differences"].isEnabled)
+    window.acts["differences"].trigger()
+    shoot(window, path)
+    window.acts["differences"].trigger()
+
+
 def session(application: QApplication, theme: str, folder: Path) -> None:
     """One life of the window in a theme: start, paint, sample, choose, err."""
 
@@ -196,6 +204,7 @@ def session(application: QApplication, theme: str, folder: Path) -> None:
     shoot(window, path("sampling"))
     until(lambda: window.studio.result is not None)
     shoot(window, path("result"))
+    shoot_match(window, path("match"))
     shoot_edits(window, path)
     shoot_live(window, path("live"))
     window.acts["variations"].trigger()
