@@ -4,8 +4,8 @@ A place agrees as far as the label that was painted there is as likely as the mo
 where they are the same, towards 0 where something else is plain to see. So a segmenter that
 hesitates between two labels reports little, and one that is sure reports much.
 
-A segmenter is no perfect judge: some labels it hardly knows on real photos. So agreement is
-measured by its ceiling, what real photos of that label reach: at 1, a picture is as plain as those.
+A segmenter is no perfect judge: some labels it hardly knows on real photos. So each label
+is measured by its ceiling, what real photos of it reach: at 1, a picture is as plain as those.
 Plain numpy, for both floors.
 """
 
@@ -44,13 +44,15 @@ class Match:
     """A picture beside its layout.
 
     disagreement: float32 `[h, w]` in 0..1, of the picture's proportions but a size of its own.
-    labels: those that are painted, the worst first. agreement: their mean, by share.
-    palette: what the labels mean.
+    labels: those that are painted, the worst first. agreement: the mean likeness of all places,
+    0..1. ceiling: what real photos with these labels reach; a picture may pass it. palette: what
+    the labels mean.
     """
 
     disagreement: np.ndarray = field(repr=False)
     labels: tuple[LabelMatch, ...]
     agreement: float
+    ceiling: float
     palette: Palette
 
     def of(self, label: int) -> LabelMatch | None:
@@ -67,7 +69,7 @@ def compare(
     ceilings = np.ones(len(layout.palette)) if ceiling is None else np.array(ceiling)
     ceilings = np.clip(ceilings, LOWEST_CEILING, 1).astype(np.float32)
     disagreement = 1 - np.minimum(1, likeness / ceilings[painted])
-    labels = []
+    labels: list[LabelMatch] = []
     for label in np.unique(painted).tolist():
         mine = painted == label
         others = found[mine & (disagreement > DISAGREES)]
@@ -75,8 +77,8 @@ def compare(
         agreement = min(1.0, float(likeness[mine].mean() / ceilings[label]))
         labels.append(LabelMatch(label, agreement, float(mine.mean()), instead))
     labels.sort(key=lambda one: one.agreement)
-    whole = sum(one.share * one.agreement for one in labels)
-    return Match(disagreement, tuple(labels), whole, layout.palette)
+    whole, reached = float(likeness.mean()), float(ceilings[painted].mean())
+    return Match(disagreement, tuple(labels), whole, reached, layout.palette)
 
 
 def seen_beside(

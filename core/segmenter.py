@@ -20,7 +20,7 @@ from core.model.segmenter import LabelNet
 from core.palette import Palette
 from core.pixels import from_pixels
 
-SHORT_SIDE = 256  # pixels: the scale at which it learned to see
+SHORT_SIDE = 192  # pixels: as good as 256 for the bundled one, in half the time
 LONG_SIDE = 2048  # of a panorama; then its short side becomes smaller
 
 

@@ -63,6 +63,7 @@ def test_a_label_is_measured_by_what_photos_of_it_reach(layout):
     found = seen(1, 1, 1, 1, 0, 0, 2, 2)
     plain, fair = compare(layout, found), compare(layout, found, (0.8, 1.0, 1.0))
     assert fair.of(0).agreement == pytest.approx(plain.of(0).agreement / 0.8)
+    assert fair.agreement == plain.agreement and fair.ceiling == pytest.approx(0.9)
     assert compare(layout, found, (0.2, 1.0, 1.0)).of(0).agreement == 1
     assert fair.of(1) == plain.of(1)
     assert fair.disagreement[-4:].min() > 0.9  # the places are still those that look different

@@ -141,12 +141,12 @@ def test_it_learns_the_tiny_photos(data, palette, tmp_path):
 
 
 def test_probabilities_follow_the_pictures_proportions(make_segmenter, palette):
-    """The short side is looked at with 256 pixels; probabilities add up to one."""
+    """The short side is looked at with 192 pixels; probabilities add up to one."""
     segmenter = Segmenter.open(make_segmenter(), palette)
-    assert segmenter.seen_size(128, 192) == (256, 384)
+    assert segmenter.seen_size(128, 192) == (192, 288)
     assert segmenter.seen_size(100, 4000) == (48, 2048)
     found = segmenter.probabilities(np.zeros((64, 96, 3), np.uint8))
-    assert found.shape == (3, 64, 96) and found.dtype == np.float32
+    assert found.shape == (3, 48, 72) and found.dtype == np.float32
     np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
     assert segmenter(np.zeros((64, 96, 3), np.uint8), (10, 20)).shape == (10, 20)
 
@@ -162,7 +162,7 @@ def test_the_engine_finds_the_segmenter_beside_its_model(make_checkpoint, make_s
     assert make_segmenter() == segmenter_path(path)
     engine = Engine.open(path, device="cpu", precision="float32")
     assert engine.info.segmenter and engine.info.ceiling == (1.0, 1.0, 1.0)
-    assert engine.segment(picture).shape == (3, 64, 64)
+    assert engine.segment(picture).shape == (3, 48, 48)
 
 
 def test_a_segmenter_of_another_palette_is_refused(make_segmenter):

@@ -57,7 +57,7 @@ class MatchPanel(QWidget):
         super().__init__()
         self.heading = QLabel(objectName="faint", wordWrap=True)
         self.heading.setToolTip(
-            "As far as the segmenter can tell: real photos reach 100 % on average"
+            "As far as the segmenter can tell. Each label below is measured by what photos reach"
         )
         self.rows = self._build_rows()
         layout = QVBoxLayout(self)
@@ -106,7 +106,7 @@ class MatchPanel(QWidget):
     def show_match(self, match: Match) -> None:
         """List the painted labels of a picture; the row that was current stays so."""
         before = self.current()
-        self.heading.setText(f"The picture shows {percent(match.agreement)} of what is painted.")
+        self.heading.setText(_summary(match))
         self.rows.setVisible(True)
         self.rows.clear()
         for one in match.labels:
@@ -116,6 +116,11 @@ class MatchPanel(QWidget):
                 self.rows.setCurrentItem(item)
         if self.rows.currentItem() is None:
             self.rows.setCurrentItem(self.rows.topLevelItem(0))
+
+
+def _summary(match: Match) -> str:
+    text = f"The picture shows {percent(match.agreement)} of what is painted"
+    return f"{text}; photos reach {percent(match.ceiling)}." if match.ceiling < 1 else f"{text}."
 
 
 def describe_label(one: LabelMatch, palette: Palette) -> str:
