@@ -14,6 +14,7 @@ import numpy as np
 from core.labelmap import Box, mask_box
 from core.repaint import Inpaint
 
+EVEN = 2  # of the multiple: an odd innermost side is slower than the next even one
 CONTEXT = 24  # pixels around a region that the model sees; docs/decisions/014 has the measurements
 
 Cells = TypeVar("Cells")  # an array or a tensor
@@ -39,15 +40,16 @@ class Crop:
     ) -> Crop:
         """What must be sampled: the region with its context, or without an edit the whole canvas.
 
-        multiple: sides of a crop are multiples of so many pixels, as those of the canvas are.
+        multiple: sides of a canvas are multiples of so many pixels; those of a crop of twice as
+        many, or as long as the canvas.
         """
         if inpaint is None:
             return cls.whole(canvas, factor)
         x, y, width, height = mask_box(inpaint.region)
         room = Box(x - CONTEXT, y - CONTEXT, width + 2 * CONTEXT, height + 2 * CONTEXT)
         room = room.union(mask_box(inpaint.blend > 0)).clip(canvas)
-        left, width = _fitted(room.x, room.width, canvas[1], factor, multiple)
-        top, height = _fitted(room.y, room.height, canvas[0], factor, multiple)
+        left, width = _fitted(room.x, room.width, canvas[1], factor, EVEN * multiple)
+        top, height = _fitted(room.y, room.height, canvas[0], factor, EVEN * multiple)
         return cls(canvas, Box(left, top, width, height), factor)
 
     @property

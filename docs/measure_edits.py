@@ -22,8 +22,8 @@ from core.dataset import find_pairs
 from core.engine import Engine
 from core.labelmap import read_labels
 from core.picture import read_picture
-from core.regions import feather, feather_radius
-from core.request import Inpaint, Layout, Result, SampleRequest
+from core.regions import ANEW, OTHER, feather, feather_radius
+from core.request import Inpaint, Layout, Result, SampleRequest, Trajectory
 from core.sample import DEFAULT_WEIGHTS
 
 SHARES = (0.05, 0.10, 0.25, 0.50, 1.00)
@@ -63,26 +63,48 @@ def cost(engine: Engine, rounds: int, steps: int) -> None:
     Each round measures all of them, and of each step its fastest round counts: other work on the
     machine slows the processor's time too, by the caches that it empties.
     """
-    labels = np.zeros((SIDE, SIDE), np.uint8)
-    labels[: SIDE // 2] = 1
-    layout = Layout(labels, engine.info.palette)
-    plain = SampleRequest(layout, steps=steps, keep_trajectory=True, **PLAIN)
-    old = sampled(engine, plain)
-    edits = []
-    for share in SHARES:
-        region = square(share)
-        blend = feather(region, feather_radius(region))
-        edits.append(Inpaint(old.image, region, blend, trajectory=old.trajectory))
-    requests = [plain, *(replace(plain, inpaint=edit) for edit in edits)]
-    rows: list[list[list[float]]] = [[timed(engine, r) for r in requests] for _ in range(rounds)]
+    regions = [square(share) for share in SHARES]
+    rows = [_round(engine, regions, number, steps) for number in range(rounds)]
     times = [np.min(same, axis=0).sum() for same in zip(*rows, strict=True)]
     print(f"{SIDE}x{SIDE}, {steps} steps, each event's fastest of {rounds} rounds\n")
-    print("| region | crop | seconds | of a plain sample |\n|---|---|---|---|")
-    print(f"| plain sample | {SIDE}x{SIDE} | {times[0]:.2f} | 1 |")
-    for share, edit, seconds in zip(SHARES, edits, times[1:], strict=True):
-        box = Crop.of(edit, (SIDE, SIDE), engine.unet.spec.factor, engine.info.multiple).box
-        ratio = seconds / times[0]
-        print(f"| {share:.0%} | {box.width}x{box.height} | {seconds:.2f} | {ratio:.2f} |")
+    print("| region | crop | strength 1 | strength 0.8 |\n|---|---|---|---|")
+    print(f"| plain sample | {SIDE}x{SIDE} | {times[0]:.2f} s = 1 | |")
+    for index, (share, region) in enumerate(zip(SHARES, regions, strict=True)):
+        box = _crop(engine, region).box
+        ratios = [
+            f"{seconds:.2f} s = {seconds / times[0]:.2f}"
+            for seconds in times[1 + 2 * index : 3 + 2 * index]
+        ]
+        print(f"| {share:.0%} | {box.width}x{box.height} | {' | '.join(ratios)} |")
+
+
+def _round(engine: Engine, regions: list, number: int, steps: int) -> list[list[float]]:
+    """Times of a plain sample and of two edits a region. Each round has a seed and a layout of its
+    own, so that nothing is known beforehand."""
+    labels = np.zeros((SIDE, SIDE), np.uint8)
+    labels[: SIDE // 2 + number] = 1
+    layout = Layout(labels, engine.info.palette)
+    plain = SampleRequest(layout, steps=steps, seed=number, **PLAIN)
+    times = [timed(engine, plain)]
+    old = sampled(engine, replace(plain, steps=1, keep_trajectory=True))
+    for region in regions:
+        for strength in (ANEW, OTHER):
+            edit = _edit(old.image, region, strength, old.trajectory)
+            times.append(timed(engine, replace(plain, inpaint=edit)))
+    return times
+
+
+def _edit(
+    picture: np.ndarray, region: np.ndarray, strength: float, trajectory: Trajectory | None
+) -> Inpaint:
+    return Inpaint(
+        picture, region, feather(region, feather_radius(region)), strength, trajectory=trajectory
+    )
+
+
+def _crop(engine: Engine, region: np.ndarray) -> Crop:
+    edit = _edit(np.zeros((SIDE, SIDE, 3), np.uint8), region, ANEW, None)
+    return Crop.of(edit, (SIDE, SIDE), engine.unet.spec.factor, engine.info.multiple)
 
 
 # -- seams ----------------------------------------------------------------------------------------

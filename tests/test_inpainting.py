@@ -165,6 +165,25 @@ def test_a_trajectory_is_met_exactly_where_it_was_kept(latent_engine, layout):
     assert torch.equal(original.at(-1), known.x0)
 
 
+def test_drafts_and_other_scales_of_an_edit_keep_what_stays(make_checkpoint, layout):
+    """A student's draft and an instant answer of the slider are edits too, of the same region."""
+    path = make_checkpoint(latent=True)
+    make_checkpoint(latent=True, name="tiny-student.safetensors", guidance_embedding=True)
+    engine = Engine.open(path, device="cpu", precision="float32")
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    edit = an_edit(picture, box_mask((64, 96), 16, 24, 24, 24))
+    request = SampleRequest(layout, steps=3, guidance_scale=2.0, inpaint=edit, draft_steps=2)
+    events = list(engine.sample(request))
+    draft, made = events[1], events[-1]
+    assert isinstance(draft, Preview) and draft.step == 0
+    again = engine.recombine(made.request, 4.0)
+    outside = edit.blend == 0
+    for image in (draft.images[0], made.image, again):
+        assert np.array_equal(image[outside], picture[outside])
+    assert not np.array_equal(draft.images[0], made.image)
+    assert not np.array_equal(again, made.image)
+
+
 def test_an_edit_takes_up_what_is_missed_around_it():
     """By so much as the known part is predicted too dark, the region becomes brighter near it."""
     schedule = ScheduleSpec().build()
@@ -326,10 +345,10 @@ def test_a_crop_holds_the_region_and_its_context():
 
 
 def test_a_small_region_costs_little():
-    """10 % of a 512x512 canvas is sampled in a fifth of it."""
+    """10 % of a 512x512 canvas is sampled in a quarter of it."""
     edit = an_edit(np.zeros((512, 512, 3), np.uint8), box_mask((512, 512), 200, 200, 162, 162), 10)
     box = Crop.of(edit, (512, 512), 8, 32).box
-    assert (box.width, box.height) == (224, 224)
+    assert (box.width, box.height) == (256, 256)
 
 
 def test_a_crop_sees_its_part_of_everything():
