@@ -13,20 +13,17 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QSizePolicy,
     QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from app.imaging import picture_image
 from app.palettes.conversion_dialog import ConversionDialog
-from app.swatch import swatch_icon
+from app.share_table import ShareTable
 from core.conversion import Conversion
 from core.placing import Rest
 from core.recognition import Guess
@@ -105,7 +102,7 @@ class ImportDialog(QDialog):
         self.place_rest.setToolTip("Say which labels the pixels without one should have (Alt+P)")
         self.place_rest.setAutoDefault(False)
         self.place_rest.clicked.connect(self._ask_rest)
-        self.table = self._build_table()
+        self.table = ShareTable()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Read as", self.readings)
@@ -128,23 +125,6 @@ class ImportDialog(QDialog):
         layout.setSpacing(12)
         layout.addLayout(columns, 1)
         layout.addWidget(self._build_buttons())
-
-    def _build_table(self) -> QTableWidget:
-        table = QTableWidget(0, 2)
-        table.setAccessibleName("Labels found")
-        table.setToolTip("The labels that were found, and their share of the map")
-        table.setHorizontalHeaderLabels(["Label", "Share"])
-        table.verticalHeader().hide()
-        table.setShowGrid(False)
-        table.setTabKeyNavigation(False)
-        table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
-        header = table.horizontalHeader()
-        table.horizontalHeaderItem(0).setTextAlignment(Qt.AlignmentFlag.AlignLeft)
-        table.horizontalHeaderItem(1).setTextAlignment(Qt.AlignmentFlag.AlignRight)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        return table
 
     def _build_size(self) -> QHBoxLayout:
         self.width_box, self.height_box = (
@@ -186,9 +166,9 @@ class ImportDialog(QDialog):
         guess = self.guess
         self.view.show_guess(guess)
         self.why.setText(guess.why)
-        self.table.setRowCount(0)
-        for label, count in guess.counts.items():
-            self._add_row(guess, label, count / math.prod(guess.shape))
+        pixels = math.prod(guess.shape)
+        shares = ((label, count / pixels) for label, count in guess.counts.items())
+        self.table.show_shares(shares, guess.palette)
         erased = guess.palette[guess.palette.erase_id].name
         self.unplaced.setText(
             f"{guess.unplaced:.1%} has no label here and becomes {erased!r}."
@@ -196,16 +176,6 @@ class ImportDialog(QDialog):
             else "Every pixel has a label."
         )
         self.place_rest.setVisible(guess.unplaced > 0)
-
-    def _add_row(self, guess: Guess, label: int, share: float) -> None:
-        row = self.table.rowCount()
-        self.table.insertRow(row)
-        found = guess.palette[label]
-        name = QTableWidgetItem(swatch_icon(found.color, 14), found.name)
-        number = QTableWidgetItem(f"{share:.1%}" if share >= 0.0005 else "< 0.1%")
-        number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.table.setItem(row, 0, name)
-        self.table.setItem(row, 1, number)
 
     def _ask_rest(self) -> None:
         """A table of what was not placed, with places by name where there are any."""
