@@ -159,7 +159,7 @@ class ExportDialog(QDialog):
         return layout
 
     def _build_buttons(self) -> QDialogButtonBox:
-        buttons = QDialogButtonBox()
+        buttons = QDialogButtonBox(self)  # in the dialog before a default is set, which then stays
         self.go = buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
         self.go.setToolTip("Write the files (Enter)")
         self.go.setObjectName("primary")

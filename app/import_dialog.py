@@ -146,7 +146,7 @@ class ImportDialog(QDialog):
         return row
 
     def _build_buttons(self) -> QDialogButtonBox:
-        buttons = QDialogButtonBox()
+        buttons = QDialogButtonBox(self)  # in the dialog before a default is set, which then stays
         take = buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
         take.setToolTip("Replace the scene by this map; undo brings the old one back (Enter)")
         take.setObjectName("primary")

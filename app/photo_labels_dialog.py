@@ -96,7 +96,7 @@ class PhotoLabelsDialog(QDialog):
         layout.addWidget(self._build_buttons())
 
     def _build_buttons(self) -> QDialogButtonBox:
-        buttons = QDialogButtonBox()
+        buttons = QDialogButtonBox(self)  # in the dialog before a default is set, which then stays
         take = buttons.addButton("Paint on them", QDialogButtonBox.ButtonRole.AcceptRole)
         take.setToolTip("Replace the scene by these labels; undo brings the old one back (Enter)")
         take.setObjectName("primary")

@@ -46,7 +46,7 @@ class ConversionDialog(QDialog):
         self._hows: dict[int, QLabel] = {}
         self.text = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.summary = QLabel(wordWrap=True, objectName="heading")
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self.confirm = buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole)
         self.confirm.setDefault(True)
         self.confirm.setObjectName("primary")

@@ -1,5 +1,6 @@
 """Every control has a name and a tooltip and can be reached without a mouse."""
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
@@ -9,6 +10,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -16,6 +18,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QScrollBar,
     QTabBar,
     QToolBar,
@@ -23,7 +26,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.canvas import Canvas
+from app.export_dialog import ExportDialog
+from app.export_plan import Source
+from app.import_dialog import ImportDialog
+from app.palettes.conversion_dialog import ConversionDialog
 from app.theme import DARK, LIGHT
+from core.conversion import Conversion
+from core.labelmap import write_labels
+from core.palette import Palette
+from core.recognition import recognise_file
 
 CONTROLS = (
     QAbstractButton,
@@ -108,6 +119,43 @@ def test_every_control_of_a_dialog(window, wish):
     assert "\n".join(faults(dialog)) == ""
     assert dialog.windowTitle()
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+@pytest.mark.parametrize("kind", ["import", "export", "conversion"])
+def test_enter_does_what_a_dialog_is_for(window, palette, tmp_path, kind):
+    """After a way through all of its buttons Enter in a field still means the first one."""
+    write_labels(tmp_path / "map.png", window.scene.labels, palette)
+    dialog = {
+        "import": lambda: ImportDialog(
+            "map", recognise_file(tmp_path / "map.png", palette), window
+        ),
+        "export": lambda: ExportDialog(
+            Source(window.scene.labels, palette, (), "map"), tmp_path, {"own"}, window
+        ),
+        "conversion": lambda: ConversionDialog(
+            window,
+            Conversion.between(palette, Palette.load("ade20k")),
+            np.full(len(palette), 5),
+            "",
+            "Convert",
+        ),
+    }[kind]()
+    dialog.open()
+    dialog.activateWindow()
+    QApplication.processEvents()
+    primary, first = default_of(dialog), dialog.focusWidget()
+    (cancel,) = [b for b in dialog.findChildren(QPushButton) if b.text() == "Cancel"]
+    cancel.setFocus()
+    assert default_of(dialog) is cancel
+    first.setFocus()
+    assert default_of(dialog) is primary
+    dialog.close()
+
+
+def default_of(dialog):
+    """The button that Enter presses."""
+    (button,) = [b for b in dialog.findChildren(QPushButton) if b.isDefault()]
+    return button
 
 
 def test_every_control_of_a_conversion(window):
