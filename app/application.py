@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.commands import UndoStack
 from app.examples import EXAMPLES
+from app.garbage import Collector
 from app.icons import tinted
 from app.keeping import build_keeping
 from app.main_window import MainWindow
@@ -28,8 +29,12 @@ from core.request import Engine
 
 
 def build_application(arguments: list[str]) -> QApplication:
-    """The one QApplication, in the style that our themes are made for."""
+    """The one QApplication, in the style that our themes are made for.
+
+    From then on Python's garbage is collected in this thread alone.
+    """
     application = QApplication.instance() or QApplication(arguments)
+    Collector(application)
     application.setApplicationName("SDM Studio")
     application.setStyle("Fusion")
     application.setWindowIcon(tinted("app", "#2fa3b8", "#2fa3b8", "#2fa3b8"))

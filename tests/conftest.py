@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import cv2
 import numpy as np
 import pytest
@@ -30,6 +32,16 @@ TINY_AUTOENCODER = AutoencoderSpec(quarter_width=8, eighth_width=8, half_width=4
 def one_thread():
     """Tiny networks are quicker on one thread, and the numbers do not depend on the machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def tidy():
+    """Once there was a window, nobody collects garbage but its event loop, and this."""
+    yield
+    if not gc.isenabled():
+        from app.garbage import collect_if_due
+
+        collect_if_due()
 
 
 @pytest.fixture
