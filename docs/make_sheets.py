@@ -80,12 +80,16 @@ class Maker:
             yield row
 
     def steps(self) -> Iterator[list[Cell]]:
-        """The student's 1, 2 and 4 steps, the model's own 4, and its 25."""
+        """The student's 1, 2 and 4 steps if there is one, the model's own, and its 25."""
         student = [{"student": True, "sampler": "consistency", "steps": n} for n in (1, 2, 4)]
+        tried = [
+            *(student if self.engine.info.student else []),
+            *({"steps": n} for n in (2, 3, 4, 25)),
+        ]
         for example in EXAMPLES:
             layout = self.layout(example.layout)
             row: list[Cell] = [(_small(self.colours(layout)), example.name)]
-            for settings in (*student, {"steps": 4}, {"steps": 25}):
+            for settings in tried:
                 made = self.picture(layout, guidance_scale=example.guidance_scale, **settings)
                 who = "student" if made.request.student else "model"
                 text = f"{who}, {settings['steps']} steps, {made.seconds * 1000:.0f} ms"
