@@ -1,10 +1,18 @@
-"""The layout that our dialogs share: names and fields in rows, what follows below them."""
+"""The layouts that our dialogs share: names and fields in rows, or pictures beside a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 def lay_out_form(
@@ -24,3 +32,16 @@ def lay_out_form(
     layout.addLayout(form)
     for widget in below:
         layout.addWidget(widget)
+
+
+def lay_out_columns(dialog: QDialog, pictures: QLayout, side: QLayout, buttons: QWidget) -> None:
+    """Put pictures (three parts wide) beside what is said of them (two), the buttons below."""
+    columns = QHBoxLayout()
+    columns.setSpacing(16)
+    columns.addLayout(pictures, 3)
+    columns.addLayout(side, 2)
+    layout = QVBoxLayout(dialog)
+    layout.setContentsMargins(16, 16, 16, 12)
+    layout.setSpacing(12)
+    layout.addLayout(columns, 1)
+    layout.addWidget(buttons)

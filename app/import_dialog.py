@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.forms import lay_out_columns
 from app.imaging import picture_image
 from app.palettes.conversion_dialog import ConversionDialog
 from app.share_table import ShareTable
@@ -116,15 +117,9 @@ class ImportDialog(QDialog):
         rest.addWidget(self.place_rest)
         side.addLayout(rest)
         side.addLayout(self._build_size())
-        columns = QHBoxLayout()
-        columns.setSpacing(16)
-        columns.addWidget(self.view, 3)
-        columns.addLayout(side, 2)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 12)
-        layout.setSpacing(12)
-        layout.addLayout(columns, 1)
-        layout.addWidget(self._build_buttons())
+        pictures = QVBoxLayout()
+        pictures.addWidget(self.view)
+        lay_out_columns(self, pictures, side, self._build_buttons())
 
     def _build_size(self) -> QHBoxLayout:
         self.width_box, self.height_box = (

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QVBoxLayout,
     QWidget,
 )
 
+from app.forms import lay_out_columns
 from app.panels.result import PictureView
 from app.share_table import ShareTable
 from core.matching import label_map, recognised
@@ -85,15 +85,7 @@ class PhotoLabelsDialog(QDialog):
         pictures.setSpacing(8)
         pictures.addWidget(view, 1)
         pictures.addWidget(self.view, 1)
-        columns = QHBoxLayout()
-        columns.setSpacing(16)
-        columns.addLayout(pictures, 3)
-        columns.addLayout(side, 2)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 12)
-        layout.setSpacing(12)
-        layout.addLayout(columns, 1)
-        layout.addWidget(self._build_buttons())
+        lay_out_columns(self, pictures, side, self._build_buttons())
 
     def _build_buttons(self) -> QDialogButtonBox:
         buttons = QDialogButtonBox(self)  # in the dialog before a default is set, which then stays

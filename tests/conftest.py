@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from core.checkpoint import Checkpoint
+from core.engine import Engine
 from core.model.autoencoder import Autoencoder
 from core.model.spec import AutoencoderSpec, ModelSpec
 from core.model.unet import SDMUNet
@@ -96,6 +97,12 @@ def make_checkpoint(tmp_path, palette, make_unet):
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture(params=[False, True], ids=["pixels", "latents"])
+def engine(request, make_checkpoint):
+    """A tiny engine of either kind, in float32."""
+    return Engine.open(make_checkpoint(latent=request.param), device="cpu", precision="float32")
 
 
 @pytest.fixture

@@ -7,19 +7,12 @@ import torch
 from core import regions
 from core.areas import AreaNoise, middles, noise_of, scale_map
 from core.denoiser import Denoiser
-from core.engine import Engine
 from core.inpainting import Known, Later, Original
 from core.request import Inpaint, Layout, RequestError, Result, SampleRequest
 from core.sampling import SeedNoise
 from core.schedule import ScheduleSpec
 
 SCHEDULE = ScheduleSpec().build()
-
-
-@pytest.fixture(params=[False, True], ids=["pixels", "latents"])
-def engine(request, make_checkpoint):
-    """A tiny engine of either kind, in float32."""
-    return Engine.open(make_checkpoint(latent=request.param), device="cpu", precision="float32")
 
 
 @pytest.fixture

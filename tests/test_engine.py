@@ -22,12 +22,6 @@ from core.request import (
 from core.transfer import grown
 
 
-@pytest.fixture(params=[False, True], ids=["pixels", "latents"])
-def engine(request, make_checkpoint):
-    """A tiny engine of either kind, in float32."""
-    return Engine.open(make_checkpoint(latent=request.param), device="cpu", precision="float32")
-
-
 @pytest.fixture
 def layout(palette):
     """Sky over ground, 64x64."""

@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from core.engine import Engine
 from core.request import Layout, Result, SampleRequest
-
-
-@pytest.fixture(params=[False, True], ids=["pixels", "latents"])
-def engine(request, make_checkpoint):
-    return Engine.open(make_checkpoint(latent=request.param), device="cpu", precision="float32")
 
 
 @pytest.fixture
