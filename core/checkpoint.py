@@ -3,6 +3,9 @@
 The header is JSON under the metadata key `sdm-studio`: spec, schedule, the whole palette, a summary
 of the training, and the licence. Opening a model needs its path and nothing else. Tensor names are
 those of the modules, behind `unet.`, `autoencoder.` and `segmenter.`. No pickle is ever read.
+
+A low-rank file names its base and holds updates only (see `core.lora`); its networks come out with
+the updates added, like those of any other file.
 """
 
 from __future__ import annotations
@@ -18,9 +21,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from core.base import Base
 from core.errors import InputError
 from core.files import atomic_path
 from core.header import HEADER_KEY
+from core.lora import merged
 from core.model.autoencoder import Autoencoder
 from core.model.segmenter import LabelNet
 from core.model.spec import AutoencoderSpec, ModelSpec, SegmenterSpec, SpecError, spec_from_dict
@@ -38,7 +43,7 @@ class CheckpointError(InputError):
 @dataclass(frozen=True)
 class Checkpoint:
     """The header of a checkpoint. `spec` is None for a file without a diffusion model: it holds an
-    autoencoder or a segmenter alone.
+    autoencoder or a segmenter alone. `base` is what a low-rank file rides on.
     """
 
     palette: Palette
@@ -46,6 +51,7 @@ class Checkpoint:
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
     autoencoder: AutoencoderSpec | None = None
     segmenter: SegmenterSpec | None = None
+    base: Base | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     path: Path | None = None
@@ -92,12 +98,14 @@ class Checkpoint:
             spec = data["spec"] and ModelSpec.from_dict(data["spec"])
             alone = data["autoencoder"] and spec_from_dict(AutoencoderSpec, data["autoencoder"])
             segmenter = data.get("segmenter") and spec_from_dict(SegmenterSpec, data["segmenter"])
+            base = data.get("base") and spec_from_dict(Base, data["base"])
             return cls(
                 palette=Palette.from_dict(data["palette"], where=str(path)),
                 spec=spec,
                 schedule=spec_from_dict(ScheduleSpec, data["schedule"]),
                 autoencoder=alone,
                 segmenter=segmenter,
+                base=base,
                 training=data["training"],
                 licence=data["licence"],
                 path=path,
@@ -138,12 +146,17 @@ class Checkpoint:
             "schedule": asdict(self.schedule),
             "autoencoder": self.autoencoder and asdict(self.autoencoder),
             "segmenter": self.segmenter and asdict(self.segmenter),
+            "base": self.base and asdict(self.base),
             "palette": self.palette.to_dict(),
             "training": dict(self.training),
             "licence": self.licence,
         }
 
     # -- networks ---------------------------------------------------------------------------------
+
+    def open_base(self) -> Checkpoint:
+        """The file that this one rides on. Raises `BaseError` if it is not found."""
+        return Checkpoint.open(self.base.find(self.path))
 
     def load_unet(self) -> SDMUNet:
         """The U-Net in float32. Raises `CheckpointError` if it is not there or does not fit."""
@@ -173,7 +186,7 @@ class Checkpoint:
     def _filled(self, make: type[nn.Module], spec: Any, part: str) -> Any:
         with torch.device("meta"):  # no time lost on random weights
             module = make(spec)
-        state = {k: v.float() for k, v in self._tensors(part).items()}
+        state = self._state(part)
         wanted = {k: v.shape for k, v in module.state_dict().items()}
         bad = [k for k in wanted if k not in state or state[k].shape != wanted[k]] + sorted(
             state.keys() - wanted
@@ -186,6 +199,19 @@ class Checkpoint:
             )
         module.load_state_dict(state, assign=True)
         return module.eval().requires_grad_(False)
+
+    def _state(self, part: str) -> dict[str, Tensor]:
+        """The tensors of a part in float32, with those of the base below them."""
+        state = {k: v.float() for k, v in self._tensors(part).items()}
+        if self.base is None:
+            return state
+        try:
+            return merged(self.open_base()._state(part), state, self.base.scale)
+        except (KeyError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self.path} does not fit its own base {self.base.name}: {error}. The file is "
+                "damaged or hand-made."
+            ) from error
 
     def _tensors(self, part: str) -> dict[str, Tensor]:
         try:

@@ -96,8 +96,12 @@ class Engine:
         return self._placed(student.load_unet())
 
     def _open_segmenter(self) -> Segmenter | None:
-        """The segmenter that lies beside this model."""
+        """The segmenter beside this model, or beside the one with the same labels below it."""
         path = segmenter_path(self.checkpoint.path)
+        if path and not path.is_file() and self.checkpoint.base:
+            below = self.checkpoint.open_base()
+            if same_labels(below.palette, self.checkpoint.palette):
+                path = segmenter_path(below.path)
         if path is None or not path.is_file():
             return None
         return Segmenter.open(path, self.checkpoint.palette).to(self.device, self.dtype)

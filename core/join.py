@@ -36,7 +36,8 @@ def join(model: Path, decoder: Path, out: Path) -> None:
             "Train the decoder with --freeze-encoder and --init of this model."
         )
     training = dict(ours.training) | {"decoder": dict(theirs.training)}
-    joined = replace(ours, spec=replace(ours.spec, autoencoder=new.spec), training=training)
+    spec = replace(ours.spec, autoencoder=new.spec)
+    joined = replace(ours, spec=spec, base=None, training=training)
     joined.save(out, {"unet": unet.state_dict(), "autoencoder": state}, torch.float16)
     say(f"{out}: the U-Net of {model} with the decoder of {decoder}")
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from core.base import Base
 from core.checkpoint import Checkpoint
 from core.command import say
 from core.conversion import Conversion, same_labels
@@ -18,6 +19,8 @@ from core.dataset import PairDataset
 from core.distillation import ConsistencyObjective
 from core.errors import InputError
 from core.latents import LatentDataset
+from core.lora import LowRank
+from core.lora_stage import LowRankStage
 from core.model.autoencoder import Autoencoder
 from core.model.segmenter import LabelNet
 from core.model.spec import AutoencoderSpec, ModelSpec, SegmenterSpec, spec_from_dict
@@ -28,7 +31,7 @@ from core.perceptual import LPIPS
 from core.schedule import ScheduleSpec
 from core.segmenter_stage import SegmenterStage
 from core.stages import AutoencoderStage, DiffusionSettings, DiffusionStage, Stage
-from core.transfer import grown, relabelled, takeover
+from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
 # Why v and area: docs/decisions/002.
@@ -71,10 +74,16 @@ def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device
     init = Checkpoint.open(args.init) if args.init else None
     if init and init.spec and init.spec.guidance_embedding:
         raise InputError(f"{args.init} is a distilled student; go on with its teacher.")
+    if args.lora is not None:
+        _check_low_rank(args, init)
     autoencoder = _latents_of(args, init, data, device)
     model = SDMUNet(_diffusion_spec(args, data, autoencoder, init))
     if init:
         _take_over(args, model, init, data.palette)
+    new_labels = bool(init) and not same_labels(init.palette, data.palette)
+    if args.lora is not None:
+        whole = [k for k in model.state_dict() if new_labels and k.endswith(LABEL_LAYERS)]
+        model = LowRank(model, args.lora, whole)
     settings = DiffusionSettings(
         ScheduleSpec(args.noise_schedule) if args.noise_schedule else _schedule(init),
         args.label_dropout,
@@ -92,7 +101,25 @@ def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device
         balanced_weights(label_shares(data), settings.balance) if settings.balance else None,
     )
     dataset = LatentDataset(data, autoencoder, progress, args.crops) if autoencoder else data
-    return DiffusionStage(dataset, data.palette, objective, settings, device, autoencoder)
+    parts = dataset, data.palette, objective, settings, device, autoencoder
+    if args.lora is not None:
+        base = Base.of(args.init, args.out, args.lora)
+        return LowRankStage(base, new_labels, *parts)
+    return DiffusionStage(*parts)
+
+
+def _check_low_rank(args: argparse.Namespace, init: Checkpoint | None) -> None:
+    """Refuse what a low-rank file cannot ride on, or cannot change."""
+    if init is None:
+        raise InputError("--lora needs --init: the model that the small file rides on.")
+    if init.base:
+        raise InputError(
+            f"{args.init} is a low-rank file itself. Make it whole first: python -m core.merge "
+            f"{args.init} -o FILE."
+        )
+    for given, option in ((args.autoencoder, "--autoencoder"), (args.grow, "--grow")):
+        if given:
+            raise InputError(f"--lora keeps the network of {args.init}: leave out {option}.")
 
 
 def _schedule(init: Checkpoint | None) -> ScheduleSpec:

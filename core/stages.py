@@ -182,6 +182,7 @@ class DiffusionStage:
             "stage": self.name,
             "spec": self.spec.to_dict(),
             "objective": asdict(self.settings),
+            "lora": None,
         }
 
     def export(

@@ -3,6 +3,7 @@
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage autoencoder
     python -m core.train --data DIR --palette NAME|FILE --out DIR --autoencoder FILE
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage segmenter
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --init FILE --lora 8
     python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
@@ -67,6 +68,12 @@ DEFAULTS = {
         "lr": 2e-4,
         "lr_schedule": "cosine",
         "ema": 0.99,
+    },
+    "lora": {  # the same by --lora
+        "steps": 500,
+        "lr": 2e-3,
+        "lr_schedule": "cosine",
+        "ema": 0.98,
     },
     "segmenter": {
         "steps": 4_000,
@@ -319,7 +326,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(_with_recipe(parser, argv))
     kind = args.stage
     if args.stage == "diffusion" and (args.autoencoder or args.init):
-        kind = "latent" if args.autoencoder else "tuning"
+        kind = "latent" if args.autoencoder else "tuning" if args.lora is None else "lora"
     for name, value in DEFAULTS[kind].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
@@ -370,6 +377,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--adversarial", type=float, default=0.0, help="weight of passing for a photo, 0 for none")
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
     add("--init", help="checkpoint to start from; its labels are matched by name and synonym")
+    add(
+        "--lora",
+        type=int,
+        metavar="RANK",
+        help="with --init: train a file of a few MB that rides on it",
+    )
     add("--grow", action="store_true", help="with --init of another shape: take over what fits")
     add("--freeze-encoder", action="store_true", help="with --init: train the decoder alone")
     add(
