@@ -7,7 +7,8 @@
     python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
-(everything that `--resume` needs), `log.csv`, `sheets/`. The same command runs under `torchrun`.
+(everything that `--resume` needs), `log.csv`, `sheets/`, `status.json` (how far it is; a file
+called `stop` ends the run as Ctrl-C does). The same command runs under `torchrun`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from core.make_stage import make_stage
 from core.palette import Palette
 from core.recipe import read_recipe
 from core.run_folder import RunFolder
+from core.run_status import DONE as ALL_DONE
+from core.run_status import STOPPED as LEFT_OFF
+from core.run_status import TRAINING, Beacon
 from core.stages import Stage
 from core.training import TrainingError, TrainRun, TrainSettings, train
 
@@ -110,6 +114,15 @@ def run_stage(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     folder = RunFolder(Path(args.out), resume=args.resume)
+    with Beacon(folder.path, args.words, silent=quiet()) as beacon:
+        return prepared(args, folder, device, beacon)
+
+
+def prepared(
+    args: argparse.Namespace, folder: RunFolder, device: torch.device, beacon: Beacon
+) -> int:
+    """Read the photos, make stage and run, and train."""
+    beacon.tell(text="looking at the photos", steps=args.steps)
     palette = Palette.load(args.palette)
     if args.size is None:  # a model goes on at the size of its pictures, and sees whole photos
         args.size = Checkpoint.open(args.init).picture_size
@@ -118,6 +131,7 @@ def run_stage(args: argparse.Namespace) -> int:
     data = PairDataset(
         pairs, palette, args.size, args.scale, cache_bytes=int(args.cache_gb * 2**30)
     )
+    beacon.tell(text="getting the model ready")
     torch.manual_seed(args.seed)  # the random weights that training starts from
     stage = make_stage(args, data, device)
     run = TrainRun(stage.objective, settings_of(args, device), device)
@@ -126,7 +140,7 @@ def run_stage(args: argparse.Namespace) -> int:
         run.load(folder.state, about)
         folder.forget_after(run.step)
         say(f"Going on from step {run.step} of {args.steps}.")
-    return drive(args, folder, stage, run, about)
+    return drive(args, folder, stage, run, about, beacon)
 
 
 def settings_of(args: argparse.Namespace, device: torch.device) -> TrainSettings:
@@ -178,13 +192,19 @@ def checking(items, total: int) -> tqdm:
 
 
 def drive(
-    args: argparse.Namespace, folder: RunFolder, stage: Stage, run: TrainRun, about: dict
+    args: argparse.Namespace,
+    folder: RunFolder,
+    stage: Stage,
+    run: TrainRun,
+    about: dict,
+    beacon: Beacon,
 ) -> int:
     """Train to the last step, logging, drawing and saving on the way; 0, or 130 if stopped."""
     if args.compile:
         stage.objective.model.compile()
     loader = make_loader(args, stage, run)
     speed = Throughput(args.batch)
+    beacon.tell(state=TRAINING, text="", step=run.step)
     with (
         stopping() as stop,
         tqdm(
@@ -194,6 +214,8 @@ def drive(
         for done in train(run, loader):
             speed.count()
             bar.update()
+            left = (args.steps - done.step) * speed.seconds
+            beacon.tell(step=done.step, rate=round(speed.rate, 2), seconds_left=round(left, 1))
             ending = distributed.any_process(stop.wanted) or done.step == args.steps
             if due(done.step, args.log_every, ending):
                 bar.set_postfix_str(f"loss {done.losses['loss']:.4f}, {speed.rate:.1f} pictures/s")
@@ -204,8 +226,10 @@ def drive(
                 folder.save(stage, run, about, summary(args, run, speed), args.licence)
             if ending and done.step != args.steps:
                 say(f"Stopped. Step {done.step} is saved in {folder.path}; go on with --resume.")
+                beacon.tell(state=LEFT_OFF)
                 return STOPPED
     say(f"Done: {folder.weights}")
+    beacon.tell(state=ALL_DONE)
     return DONE
 
 
@@ -330,6 +354,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     for name, value in DEFAULTS[kind].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
+    args.words = argv
     args.command = "python -m core.train " + " ".join(argv)
     return args
 

@@ -26,6 +26,7 @@ SHARED = {  # what both window and models may know
     "core.regions",
     "core.repaint",
     "core.request",
+    "core.run_status",
     "core.shapes",
 }
 PURE = ("schedule", "sampling", "guidance", "inpainting", "harmony")  # they see a callable
