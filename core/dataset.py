@@ -1,7 +1,7 @@
 """Pairs of photo and label map: finding and checking them, and the order to learn them in.
 
-A data folder holds `images/` and `labels/` (and `instances/` where the palette has instances) with
-matching names. Quirks of a dataset are entries of its Palette, never an `if` here.
+Which folders hold what says `core.data_trees`; the quirks of a dataset's numbers are entries of its
+Palette, never an `if` here.
 
 Every sample of a run has a seed that follows from the run's seed and the sample's place in the run.
 So step k sees the same pictures, crops and noise whether the run was resumed or not, and on however
@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -22,26 +23,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from core.errors import InputError
-from core.labelmap import layout_edges
+from core.data_index import Checked, indexed
+from core.data_trees import BY_NAME, TRAIN, DatasetError, Pair, recognise
+from core.labelmap import layout_edges, nearest_resize
 from core.palette import Palette
+from core.part_masks import merged_parts
 from core.pixels import from_pixels
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-
-
-class DatasetError(InputError):
-    """A data folder or one of its pairs cannot be used."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Files of one photo: label map always, instance map where the folder has one."""
-
-    name: str
-    image: Path
-    labels: Path
-    instances: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,58 +40,63 @@ class Sample:
     instances: np.ndarray | None = None
 
 
-def find_pairs(root: str | Path) -> tuple[list[Pair], list[str]]:
-    """Pairs under `root`, by name, and a sentence for each photo or label map without a partner.
+def find_pairs(
+    root: str | Path, split: str = TRAIN, tree: str | None = None
+) -> tuple[list[Pair], list[str]]:
+    """Pairs of a split under `root`, by name, and a sentence for each file without a partner.
 
-    Raises `DatasetError` if there is no images/ or labels/ folder, or no pair at all.
+    tree: the name of one of `TREES`; None recognises it. Raises `DatasetError` if the folder holds
+    none, or no pair at all.
     """
     root = Path(root)
-    images, labels, instances = (
-        _files_by_name(root / part) for part in ("images", "labels", "instances")
-    )
-    for part, found in (("images", images), ("labels", labels)):
-        if not found:
-            raise DatasetError(
-                f"{root / part} has no pictures. A data folder needs images/ and labels/."
-            )
-    problems = [
-        f"{images[n]} has no label map in {root / 'labels'}."
-        for n in sorted(images.keys() - labels.keys())
-    ]
-    problems += [
-        f"{labels[n]} has no photo in {root / 'images'}."
-        for n in sorted(labels.keys() - images.keys())
-    ]
-    names = sorted(images.keys() & labels.keys())
-    if not names:
-        raise DatasetError(f"In {root} no name under images/ has a partner under labels/.")
-    return [Pair(n, images[n], labels[n], instances.get(n)) for n in names], problems
-
-
-def _files_by_name(folder: Path) -> dict[str, Path]:
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {p.stem: p for p in files if p.suffix.lower() in IMAGE_SUFFIXES}
+    found = indexed(root, BY_NAME[tree] if tree else recognise(root, split), split)
+    return found.pairs(root), found.problems
 
 
 def read_pair(pair: Pair, palette: Palette) -> Sample:
     """Read and check one pair. Raises `DatasetError` naming the file and what is wrong with it."""
     image = read_photo(pair.image)
+    if pair.parts:
+        read = partial(_read, flags=cv2.IMREAD_UNCHANGED)
+        ids = _enlarged(pair, merged_parts(pair, palette, read), image)
+    else:
+        ids = _ids(pair, palette, image)
+    instances = None
+    if palette.instance_edges and pair.instances:
+        instances = _read(pair.instances, cv2.IMREAD_UNCHANGED, indexed=True).astype(np.int32)
+    return Sample(image, ids.astype(np.uint8), instances)
+
+
+def _ids(pair: Pair, palette: Palette, image: np.ndarray) -> np.ndarray:
+    """The ids of a label map, which must be as large as its photo."""
     raw = _read(pair.labels, cv2.IMREAD_UNCHANGED, indexed=True)
     if raw.shape != image.shape[:2]:
         raise DatasetError(
             f"{pair.labels} is {_size(raw)}, but its photo {pair.image.name} is {_size(image)}. "
             "Both must have the same size."
         )
-    ids = palette.raw_to_id[raw]
+    if raw.dtype == np.uint8:
+        ids = palette.raw_to_id[raw]
+    else:  # one bit, or 16
+        inside = (raw >= 0) & (raw < len(palette.raw_to_id))
+        ids = np.where(inside, palette.raw_to_id[np.where(inside, raw, 0).astype(np.uint8)], -1)
     if ids.min() < 0:
         raise DatasetError(
             f"{pair.labels} has the value {int(raw[ids < 0].min())}, which is no id of palette "
             f"{palette.name!r}."
         )
-    instances = None
-    if palette.instance_edges and pair.instances:
-        instances = _read(pair.instances, cv2.IMREAD_UNCHANGED, indexed=True).astype(np.int32)
-    return Sample(image, ids.astype(np.uint8), instances)
+    return ids
+
+
+def _enlarged(pair: Pair, labels: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Merged masks at their photo's size: they may be smaller, but of the same proportions."""
+    (height, width), (tall, wide) = labels.shape, image.shape[:2]
+    if height * wide != width * tall:
+        raise DatasetError(
+            f"{pair.part_file(pair.parts[0])} is {_size(labels)}, but its photo {pair.image.name} "
+            f"is {_size(image)}. Both must have the same proportions."
+        )
+    return nearest_resize(labels, (tall, wide))
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -140,11 +132,19 @@ def _size(array: np.ndarray) -> str:
 
 
 def check_pairs(
-    pairs: list[Pair], palette: Palette, progress: Callable[[Iterator], Iterator] = iter
+    pairs: list[Pair],
+    palette: Palette,
+    progress: Callable[[Iterator], Iterator] = iter,
+    known: Checked | None = None,
 ) -> tuple[list[Pair], list[str]]:
-    """Read every pair once: those that can be used, and a sentence for each of the others."""
+    """Read every pair once: those that can be used, and a sentence for each of the others.
+
+    known: which have been read before; they are not read again.
+    """
 
     def problem(pair: Pair) -> str | None:
+        if known and known.is_good(pair):
+            return None
         try:
             read_pair(pair, palette)
         except DatasetError as error:
@@ -154,6 +154,8 @@ def check_pairs(
     with ThreadPoolExecutor(2) as pool:
         problems = list(progress(pool.map(problem, pairs)))
     good = [pair for pair, bad in zip(pairs, problems, strict=True) if bad is None]
+    if known:
+        known.remember(good)
     return good, [bad for bad in problems if bad]
 
 
@@ -162,7 +164,8 @@ class PairDataset(Dataset):
 
     The seed decides crop and mirroring. Gives `image` float32 `[3, S, S]` in [-1, 1], `labels`
     uint8 `[S, S]`, `seed`, and where the palette has instances `edges` float32 `[S, S]`. Photos are
-    scaled so that the shorter side is `scale` (None: left alone) and cropped to `size`.
+    scaled so that the shorter side is `scale` (None: left alone) and cropped to `size`; with a
+    `scale` of (smallest, largest) the seed chooses between them for each sample.
     """
 
     def __init__(
@@ -170,10 +173,11 @@ class PairDataset(Dataset):
         pairs: list[Pair],
         palette: Palette,
         size: tuple[int, int],
-        scale: int | None = None,
+        scale: int | tuple[int, int] | None = None,
         cache_bytes: int = 0,
     ) -> None:
-        self.pairs, self.palette, self.size, self.scale = pairs, palette, size, scale
+        self.pairs, self.palette, self.size = pairs, palette, size
+        self.scales = scale if isinstance(scale, tuple) else (scale, scale)
         self._room = cache_bytes
         self._cache: dict[int, Sample] = {}
 
@@ -183,16 +187,31 @@ class PairDataset(Dataset):
     def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor | int]:
         index, seed = item
         rng = np.random.default_rng(seed)
-        sample = _crop(self.sample(index), self.size, rng)
+        sample = _crop(self._scaled_by(rng, index), self.size, rng)
         if rng.random() < 0.5:
             sample = mirror(sample, self.palette)
         return to_tensors(sample, self.palette, seed)
 
     def sample(self, index: int) -> Sample:
-        """The whole pair, scaled, from memory if there is room for it."""
+        """The whole pair, at the smallest scale."""
+        smallest, largest = self.scales
+        if smallest != largest:
+            return _scaled(self._kept(index, None), smallest, self.size)
+        return self._kept(index, smallest)
+
+    def _scaled_by(self, rng: np.random.Generator, index: int) -> Sample:
+        """The whole pair, at the one scale there is or at one that is drawn."""
+        smallest, largest = self.scales
+        if smallest == largest:
+            return self.sample(index)
+        drawn = int(rng.integers(smallest, largest + 1))
+        return _scaled(self._kept(index, None), drawn, self.size)
+
+    def _kept(self, index: int, scale: int | None) -> Sample:
+        """The whole pair at `scale`, from memory if there is room for it."""
         if index in self._cache:
             return self._cache[index]
-        sample = _scaled(read_pair(self.pairs[index], self.palette), self.scale, self.size)
+        sample = _scaled(read_pair(self.pairs[index], self.palette), scale, self.size)
         cost = sample.image.nbytes + sample.labels.nbytes
         if cost <= self._room:
             self._room -= cost

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from core.agreement import MERGES, merge_table
 from core.command import DONE, exit_status, say
-from core.dataset import Pair, find_pairs
+from core.data_trees import SPLITS, VAL, Pair, recognise
+from core.dataset import find_pairs
 from core.device import PRECISIONS, use_threads
 from core.errors import InputError
 from core.evaluation import Evaluation
@@ -88,7 +89,7 @@ def _write(out: Path | None, figures: dict | list) -> None:
 
 def _evaluation(args: argparse.Namespace, palette: Palette, open_segmenter: Callable) -> Evaluation:
     """Open all that is measured with. What takes long comes last. Raises `InputError`."""
-    pairs = _pairs(args.data, args.limit)
+    pairs = _pairs(args.data, args.split, args.limit)
     labels = args.labels_sheet
     networks = _networks(args)
     measures = Measures(
@@ -185,9 +186,15 @@ def _check(args: argparse.Namespace) -> None:
             raise InputError(sentence)
 
 
-def _pairs(data: Path, limit: int | None) -> list[Pair]:
-    """The pairs of the folder, by name; what has no partner is told on stderr."""
-    pairs, problems = find_pairs(data)
+def _pairs(data: Path, split: str | None, limit: int | None) -> list[Pair]:
+    """The pairs of the folder, by name; what has no partner is told on stderr.
+
+    Without a split those for validation, or all where the folder has no splits.
+    """
+    if split is None:
+        there = recognise(data, VAL).splits_in(data)
+        split = VAL if VAL in there else there[0]
+    pairs, problems = find_pairs(data, split)
     for problem in problems:
         say(f"note: {problem}")
     return pairs[:limit]
@@ -219,7 +226,8 @@ def _parser() -> argparse.ArgumentParser:
         "Several scales, as in --guidance 1,1.5,2, are measured one after the other.",
     )
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder with images/ and labels/")
+    add("--data", type=Path, required=True, help="images/ and labels/, or a dataset's own folders")
+    add("--split", choices=SPLITS, help="part of a dataset that has splits (val)")
     add("--weights", type=Path, help="checkpoint to measure")
     add("--seeds", type=int, default=1, dest="count", help="pictures per layout (1)")
     add("--limit", type=int, help="the first so many layouts only")

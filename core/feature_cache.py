@@ -9,7 +9,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from core.dataset import IMAGE_SUFFIXES, read_photo
+from core.data_trees import IMAGE_SUFFIXES
+from core.dataset import read_photo
 from core.errors import InputError
 from core.features import BATCH, FeatureNetwork
 from core.files import atomic_path

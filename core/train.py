@@ -29,7 +29,9 @@ from core import distributed
 from core.checkpoint import Checkpoint
 from core.command import DONE, STOPPED, exit_status
 from core.command import say as say_line
-from core.dataset import DatasetError, Pair, PairDataset, StepSampler, check_pairs, find_pairs
+from core.data_index import Checked
+from core.data_trees import BY_NAME, SPLITS, TRAIN, DatasetError, Pair, recognise
+from core.dataset import PairDataset, StepSampler, check_pairs, find_pairs
 from core.device import PRECISIONS, pick_device, pick_precision, precision_name
 from core.make_stage import make_stage
 from core.palette import Palette
@@ -123,11 +125,12 @@ def prepared(
 ) -> int:
     """Read the photos, make stage and run, and train."""
     beacon.tell(text="looking at the photos", steps=args.steps)
-    palette = Palette.load(args.palette)
+    tree = BY_NAME[args.tree] if args.tree else recognise(Path(args.data), args.split)
+    palette = Palette.load(args.palette or tree.palette or "landscape")
     if args.size is None:  # a model goes on at the size of its pictures, and sees whole photos
         args.size = Checkpoint.open(args.init).picture_size
-        args.scale = args.scale or min(args.size)
-    pairs = usable_pairs(args, palette)
+        args.scale = args.scale or (min(args.size), min(args.size))
+    pairs = usable_pairs(args, palette, tree.name)
     data = PairDataset(
         pairs, palette, args.size, args.scale, cache_bytes=int(args.cache_gb * 2**30)
     )
@@ -163,10 +166,12 @@ def settings_of(args: argparse.Namespace, device: torch.device) -> TrainSettings
     )
 
 
-def usable_pairs(args: argparse.Namespace, palette: Palette) -> list[Pair]:
+def usable_pairs(args: argparse.Namespace, palette: Palette, tree: str) -> list[Pair]:
     """The pairs to learn from; bad ones are named, then refused or skipped as asked."""
-    pairs, problems = find_pairs(args.data)
-    good, unreadable = check_pairs(pairs, palette, lambda items: checking(items, len(pairs)))
+    pairs, problems = find_pairs(args.data, args.split, tree)
+    say(f"{len(pairs)} pairs in {args.data} ({tree}), palette {palette.name}.")
+    known = Checked(Path(args.data), palette)
+    good, unreadable = check_pairs(pairs, palette, lambda items: checking(items, len(pairs)), known)
     problems += unreadable
     for problem in problems[:20]:
         say(f"bad pair: {problem}")
@@ -328,8 +333,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--recipe", help="TOML file of these options; what the command line says overrides it")
-    add("--data", required=True, help="folder with images/ and labels/")
-    add("--palette", default="landscape", help="name of a bundled palette, or a .toml file")
+    add("--data", required=True, help="folder with images/ and labels/, or a dataset's own folders")
+    add("--tree", choices=list(BY_NAME), help="whose folders these are; default: seen from them")
+    add("--split", choices=SPLITS, default=TRAIN, help="part of a dataset that has splits")
+    add(
+        "--palette", help="a bundled palette, or a .toml file; default: the dataset's, or landscape"
+    )
     add("--out", required=True, help="folder of this run")
     add("--stage", choices=STAGES, default="diffusion")
     add("--resume", action="store_true", help="go on from the last complete checkpoint in OUT")
@@ -340,7 +349,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="what to do with unusable pairs",
     )
     add("--size", type=size, help="HxW of a training picture")
-    add("--scale", type=int, help="shorter side of a photo before it is cropped; default: as it is")
+    add(
+        "--scale",
+        type=scales,
+        help="shorter side of a photo before it is cropped, or two to draw from (256-320); "
+        "default: as it is",
+    )
     add("--crops", type=int, default=1, help="of each photo, where it is larger than --size")
     add("--cache-gb", type=float, default=1.0, help="memory for decoded photos")
     add("--workers", type=int, default=0, help="processes that read photos")
@@ -446,6 +460,15 @@ def size(text: str) -> tuple[int, int]:
     parts = [int(v) for v in text.lower().split("x")]
     height, width = parts if len(parts) == 2 else parts * 2
     return height, width
+
+
+def scales(text: str) -> tuple[int, int]:
+    """ "256" or "256-320" as (smallest, largest)."""
+    parts = [int(v) for v in text.split("-")]
+    smallest, largest = parts if len(parts) == 2 else parts * 2
+    if not 0 < smallest <= largest:
+        raise ValueError(text)
+    return smallest, largest
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def test_a_photo_without_partner_is_named(photos):
 def test_a_folder_that_is_not_there_is_named(photos, part):
     """Without images/ or labels/ the sentence says which."""
     (photos / part).rename(photos / "elsewhere")
-    with pytest.raises(DatasetError, match=f"{part} has no pictures"):
+    with pytest.raises(DatasetError, match=f"{part} is missing"):
         find_pairs(photos)
 
 
