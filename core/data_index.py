@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from core.data_trees import Pair, Scan, Tree, scan
@@ -47,7 +46,7 @@ def indexed(root: Path, tree: Tree, split: str) -> Scan:
             rows = [(*row[:4], tuple(row[4])) for row in known["rows"]]
             return Scan(rows, known["problems"], folders)
     found = scan(root, tree, split)
-    _write(path, asdict(found))
+    _write(path, vars(found))
     return found
 
 

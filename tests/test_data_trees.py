@@ -154,6 +154,7 @@ def test_a_pair_that_was_good_is_not_read_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_hundred_thousand_pairs_are_found_within_a_minute(tmp_path):
     """The names alone are read: the files are empty."""
     for split in ("train_img", "train_label", "train_inst"):

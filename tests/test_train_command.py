@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -248,7 +249,7 @@ def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):
     process = subprocess.Popen([sys.executable, "-m", "core.train", *arguments], cwd=ROOT)
     log = tmp_path / "run" / "log.csv"
     while process.poll() is None and not (log.is_file() and len(log.read_text().splitlines()) > 2):
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     step = Checkpoint.open(tmp_path / "run" / "weights.safetensors").training["step"]
