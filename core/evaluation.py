@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from core.dataset import Pair, read_photo
+from core.data_trees import Pair
+from core.dataset import read_photo
 from core.features import FeatureNetwork
 from core.label_sheet import big_regions, label_figures, label_sheet, sample_rows
 from core.measure import Measures, Series, measure, photos, sampled

@@ -14,7 +14,8 @@ import numpy as np
 
 from core.agreement import class_iou, confusion
 from core.command import progress_bar
-from core.dataset import Pair, read_pair
+from core.data_trees import Pair
+from core.dataset import read_pair
 from core.errors import InputError
 from core.measure import Segment
 from core.palette import Palette

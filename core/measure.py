@@ -17,7 +17,8 @@ import numpy as np
 
 from core.agreement import confusion, margins
 from core.command import Progress, progress_bar
-from core.dataset import Pair, Sample, read_pair
+from core.data_trees import Pair
+from core.dataset import Sample, read_pair
 from core.palette import Palette
 from core.request import Engine, Layout, SampleRequest
 from core.sample import results
