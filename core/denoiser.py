@@ -184,11 +184,8 @@ class Denoiser:
 def _pair(first: LayoutEmbedding, second: LayoutEmbedding) -> LayoutEmbedding:
     """Two embeddings as one of a batch of two."""
     return [
-        tuple(
-            tuple(torch.cat(parts) for parts in zip(*modulations, strict=True))
-            for modulations in zip(*blocks, strict=True)
-        )
-        for blocks in zip(first, second, strict=True)
+        tuple(torch.cat(parts) for parts in zip(*modulations, strict=True))
+        for modulations in zip(first, second, strict=True)
     ]
 
 

@@ -1,26 +1,25 @@
 """The layout's embedding, kept from sample to sample: only what was painted is computed again.
 
 gamma and beta of a pixel come from two 3x3 convolutions of the layout, so a change of the labels
-reaches two pixels beyond its rectangle and no further. Every value is computed from the labels,
-never from an older value: nothing adds up. The numbers are those of the same convolutions over the
-whole map: equal to the bit in bfloat16 (which rounds away in what order sums were added), within a
-few units in the last place in float32.
+reaches two pixels beyond its rectangle and no further; one pixel in a decoder that reads layouts.
+Every value is computed from the labels, never from an older value: nothing adds up. The numbers are
+those of the same convolutions over the whole map: equal to the bit in bfloat16 (which rounds away
+in what order sums were added), within a few units in the last place in float32.
 """
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from core.model.layers import resize_layout
-from core.model.unet import LayoutEmbedding, SDMUNet
+from core.model.layers import Modulation, resize_layout
 from core.onehot import one_hot
 
-HALO = 2  # pixels, of two 3x3 convolutions
+HALO = 2  # pixels, of at most two 3x3 convolutions
 WORTH = 0.5  # share of the map above which it is quicker to compute all of it
 MAX_KEPT = 2**28  # bytes of gamma and beta: pictures up to about 1800 squared
 
@@ -85,19 +84,40 @@ class Area(NamedTuple):
         return Area(self.top - top, self.left - left, self.bottom - top, self.right - left)
 
 
+class Reader(Protocol):
+    """A network that layouts modulate: an `SDMUNet`, or an `Autoencoder` whose decoder reads."""
+
+    layout_resize: str
+    device: torch.device
+
+    def layout_sites(self, size: tuple[int, int]) -> Iterator[tuple[nn.Module, tuple[int, int]]]:
+        """Each place, which has `modulate(y)`, with the (height, width) of its y."""
+
+    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
+        """y at each such (height, width)."""
+
+    def embed_scaled(
+        self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
+    ) -> list[Modulation]:
+        """What every place makes of them."""
+
+    def embed_layout(self, y: Tensor | None, size: tuple[int, int]) -> list[Modulation]:
+        """Both at once; None for the null layout."""
+
+
 class KeptEmbedding:
     """gamma and beta of the layout that one network saw last, and of the null layout."""
 
-    def __init__(self, unet: SDMUNet, num_labels: int) -> None:
-        self.unet, self.num_labels = unet, num_labels
+    def __init__(self, reader: Reader, num_labels: int) -> None:
+        self.reader, self.num_labels = reader, num_labels
         self._marks: Marks | None = None
         self._size = self._null_size = (0, 0)
         self._exact = False  # whether all of it was computed at once
         self._scaled: dict[tuple[int, int], Tensor] = {}
-        self._embedding: LayoutEmbedding = []
-        self._null: LayoutEmbedding = []
+        self._embedding: list[Modulation] = []
+        self._null: list[Modulation] = []
 
-    def of(self, marks: Marks, size: tuple[int, int], exact: bool = True) -> LayoutEmbedding:
+    def of(self, marks: Marks, size: tuple[int, int], exact: bool = True) -> list[Modulation]:
         """The embedding for x of `size` (height, width); valid until the next call.
 
         exact: the bits must not depend on what was painted before. Otherwise only the changed
@@ -115,12 +135,11 @@ class KeptEmbedding:
         embedding, self._embedding, self._scaled = self._embedding, [], {}
         return embedding
 
-    def null(self, size: tuple[int, int]) -> LayoutEmbedding:
+    def null(self, size: tuple[int, int]) -> list[Modulation]:
         """The embedding of the layout without labels, for x of `size`."""
         if size == self._null_size:
             return self._null
-        blank = self.unet.blank_layout(size)
-        null = self.unet.embed_layout(blank, size)
+        null = self.reader.embed_layout(None, size)
         if _bytes(null) <= MAX_KEPT:
             self._null, self._null_size = null, size
         return null
@@ -137,9 +156,9 @@ class KeptEmbedding:
         return _bounds(differs)
 
     def _compute(self, marks: Marks, size: tuple[int, int]) -> None:
-        y = marks.one_hot(self.num_labels, self.unet.device)
-        self._scaled = self.unet.scaled_layouts(y, size)
-        self._embedding = self.unet.embed_scaled(self._scaled, size)
+        y = marks.one_hot(self.num_labels, self.reader.device)
+        self._scaled = self.reader.scaled_layouts(y, size)
+        self._embedding = self.reader.embed_scaled(self._scaled, size)
         self._size, self._exact = size, True
 
     def _update(self, marks: Marks, area: Area) -> None:
@@ -150,20 +169,22 @@ class KeptEmbedding:
             touched[size] = part = area.shrunk(factor)
             fine = marks.one_hot(self.num_labels, y.device, part.enlarged(factor))
             shape = part.bottom - part.top, part.right - part.left
-            y[..., *part.slices] = resize_layout(fine, shape, self.unet.spec.layout_resize)
-        for (norm, size), modulation in zip(
-            self.unet.spade_norms(self._size), chain(*self._embedding), strict=True
+            y[..., *part.slices] = resize_layout(fine, shape, self.reader.layout_resize)
+        for (site, size), modulation in zip(
+            self.reader.layout_sites(self._size), self._embedding, strict=True
         ):
-            _renew(norm, modulation, self._scaled[size], touched[size], size)
+            _renew(site, modulation, self._scaled[size], touched[size], size)
         self._exact = False
 
 
-def _renew(norm, modulation, y: Tensor, touched: Area, size: tuple[int, int]) -> None:
+def _renew(
+    site: nn.Module, modulation: Modulation, y: Tensor, touched: Area, size: tuple[int, int]
+) -> None:
     """Compute gamma and beta again where they see the touched pixels of y, in place."""
     reached = touched.grown(HALO, size)
     seen = reached.grown(HALO, size)  # what the reached pixels look at
     inner = reached.within(seen)
-    for kept, part in zip(modulation, norm.modulation(y[..., *seen.slices]), strict=True):
+    for kept, part in zip(modulation, site.modulate(y[..., *seen.slices]), strict=True):
         kept[..., *reached.slices] = part[..., *inner.slices]
 
 
@@ -175,5 +196,5 @@ def _bounds(mask: np.ndarray) -> Area:
     return Area(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def _bytes(embedding: LayoutEmbedding) -> int:
-    return sum(part.nbytes for pair in embedding for modulation in pair for part in modulation)
+def _bytes(embedding: list[Modulation]) -> int:
+    return sum(part.nbytes for modulation in embedding for part in modulation)

@@ -44,6 +44,7 @@ from core.request import (
     Stepped,
 )
 from core.sampling import FEW_STEPS, SAMPLERS, Denoise, Moment, path_of, sample
+from core.schedule import Schedule
 from core.segmenter import Segmenter, segmenter_path
 
 DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
@@ -61,10 +62,10 @@ class Engine:
         self.schedule = checkpoint.schedule.build()
         self.unet: SDMUNet = self._placed(checkpoint.load_unet())
         self.student = self._open_student()
-        self._forget()
         self.segmenter = self._open_segmenter()
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
+        self._forget()
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
         self.info = _info(checkpoint, device, dtype, self.student, self.segmenter)
@@ -108,11 +109,14 @@ class Engine:
 
     def _forget(self) -> None:
         """Keep nothing of the pictures that were made: it only saves time."""
+        num_labels = len(self.checkpoint.palette)
         self._kept = {
-            unet: (KeptEmbedding(unet, len(self.checkpoint.palette)), FirstStep())
+            unet: (KeptEmbedding(unet, num_labels), FirstStep())
             for unet in (self.unet, self.student)
             if unet is not None
         }
+        reads = self.autoencoder is not None and self.autoencoder.spec.layout_labels
+        self._hints = KeptEmbedding(self.autoencoder, num_labels) if reads else None
         self._taped: Taped | None = None  # of the last picture that guidance made with two branches
 
     def _placed(self, module):
@@ -196,7 +200,7 @@ class Engine:
                 yield Stepped(number, plan.steps)
             else:
                 yield self._progress(plan, moment, number, marks)
-        pictures = plan.outcome(self.decode(moment.x, marks))
+        pictures = plan.outcome(self.decode(moment.x, marks, not _quick(request, self.schedule)))
         seconds = time.perf_counter() - started
         request = replace(request, guidance_scale=_compact(denoise.scales))
         results = []
@@ -235,13 +239,12 @@ class Engine:
         areas = scale_map(request, crop.latent_canvas, self.device)
         areas = None if areas is None else crop.cells(areas)
         embedding, first = self._kept[unet]
-        # The embedding is a small part of a long walk; whole, its bits depend on no earlier stroke.
-        quick = len(path_of(self.schedule, request.steps, request.sampler)) - 1 <= FEW_STEPS
+        exact = not _quick(request, self.schedule)
 
         def embed(branch: str) -> LayoutEmbedding:
             if branch == "null":
                 return embedding.null(size)
-            return embedding.of(marks, size, exact=not quick)
+            return embedding.of(marks, size, exact)
 
         return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first)
 
@@ -293,15 +296,18 @@ class Engine:
         x = from_pixels(pictures).to(self.device)
         return x if self.autoencoder is None else self.autoencoder.encode(x.to(self.dtype)).float()
 
-    def decode(self, x: Tensor, marks: Marks) -> np.ndarray:
-        """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0; some decoders read the marks."""
+    def decode(self, x: Tensor, marks: Marks, exact: bool = True) -> np.ndarray:
+        """Pictures uint8 `[N, H, W, 3]` of x or of a predicted x0; some decoders read the marks.
+
+        exact: as for `KeptEmbedding.of`.
+        """
         if self.autoencoder is None:
             return to_pixels(x)
-        y = None
-        if self.autoencoder.spec.layout_labels:
-            y = marks.one_hot(len(self.checkpoint.palette), self.device).to(self.dtype)
+        size = (x.shape[-2], x.shape[-1])
+        hints = self._hints.of(marks, size, exact) if self._hints else []
         parts = x.to(self.dtype).split(self.chunk)
-        return np.concatenate([to_pixels(self.autoencoder.decode(part, y)) for part in parts])
+        decode = self.autoencoder.decode
+        return np.concatenate([to_pixels(decode(part, embedding=hints)) for part in parts])
 
     @torch.inference_mode()
     def picture_of(self, x0: np.ndarray, layout: Layout) -> np.ndarray:
@@ -310,6 +316,14 @@ class Engine:
         canvas = x0.shape[1] * factor, x0.shape[2] * factor
         x = torch.from_numpy(x0.astype(np.float32))[None].to(self.device)
         return self.decode(x, self.marks(layout, Crop.whole(canvas, factor)))[0]
+
+
+def _quick(request: SampleRequest, schedule: Schedule) -> bool:
+    """Whether embeddings may be patched where the layout changed.
+
+    They are a small part of a long walk; whole, its bits depend on no earlier stroke.
+    """
+    return len(path_of(schedule, request.steps, request.sampler)) - 1 <= FEW_STEPS
 
 
 def _same_shape(student: ModelSpec, model: ModelSpec) -> bool:

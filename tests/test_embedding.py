@@ -1,19 +1,21 @@
 """The kept embedding is the whole one: only the changed part is computed, and nothing drifts."""
 
-from itertools import chain
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from core.embedding import Area, KeptEmbedding, Marks
+from core.model.autoencoder import Autoencoder
+from core.model.spec import AutoencoderSpec
 
 SIDE = 128  # of the picture; x has an eighth of it
 SIZE = (SIDE // 8, SIDE // 8)
 
 
 def flat(embedding):
-    return [part for modulation in chain(*embedding) for part in modulation]
+    return [part for modulation in embedding for part in modulation]
 
 
 def scene(labels, edges, seed=0):
@@ -65,7 +67,7 @@ def test_the_changed_rectangle_is_enough(kept, box):
     keeper, before = kept
     keeper.of(before, SIZE)
     after = painted(before, box, 1)
-    whole = flat(KeptEmbedding(keeper.unet, keeper.num_labels).of(after, SIZE))
+    whole = flat(KeptEmbedding(keeper.reader, keeper.num_labels).of(after, SIZE))
     for ours, theirs in zip(flat(keeper.of(after, SIZE, exact=False)), whole, strict=True):
         assert torch.equal(ours, theirs)
 
@@ -78,8 +80,27 @@ def test_in_float32_it_is_the_rounding_of_the_same_sums(make_unet, resize):
     for box in RECTANGLES.values():
         marks = painted(marks, box, 2)
         kept = flat(keeper.of(marks, SIZE, exact=False))
-    for ours, theirs in zip(kept, flat(KeptEmbedding(keeper.unet, 19).of(marks, SIZE))):
+    for ours, theirs in zip(kept, flat(KeptEmbedding(keeper.reader, 19).of(marks, SIZE))):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("box", RECTANGLES.values(), ids=RECTANGLES)
+def test_a_decoder_that_reads_is_patched_alike(box):
+    """The decoder's hints, at the picture's own resolution too: to the bit those of the whole."""
+    spec = AutoencoderSpec(quarter_width=8, eighth_width=8, half_width=8, full_width=8, blocks=1)
+    model = Autoencoder(replace(spec, layout_labels=19))
+    for hint in model.hints.values():
+        torch.nn.init.normal_(hint.modulation.weight)
+    model, before = model.to(torch.bfloat16), scene(19, False)
+    keeper, after = KeptEmbedding(model, 19), painted(before, box, 1)
+    keeper.of(before, SIZE)
+    ours, whole = keeper.of(after, SIZE, exact=False), KeptEmbedding(model, 19).of(after, SIZE)
+    assert len(ours) == 3
+    assert all(torch.equal(a, b) for a, b in zip(flat(ours), flat(whole), strict=True))
+    latents = torch.randn(1, spec.latent_channels, *SIZE, dtype=torch.bfloat16)
+    y = after.one_hot(19, latents.device)
+    with torch.inference_mode():
+        assert torch.equal(model.decode(latents, embedding=ours), model.decode(latents, y))
 
 
 def test_a_hundred_strokes_do_not_drift(kept):
@@ -91,7 +112,7 @@ def test_a_hundred_strokes_do_not_drift(kept):
         height, width = rng.integers(1, 40, 2)
         marks = painted(marks, (y, x, y + height, x + width), int(rng.integers(keeper.num_labels)))
         ours = keeper.of(marks, SIZE, exact=False)
-    whole = KeptEmbedding(keeper.unet, keeper.num_labels).of(marks, SIZE)
+    whole = KeptEmbedding(keeper.reader, keeper.num_labels).of(marks, SIZE)
     assert all(torch.equal(a, b) for a, b in zip(flat(ours), flat(whole), strict=True))
 
 
@@ -101,9 +122,9 @@ def test_only_the_rectangle_is_computed(make_unet, monkeypatch):
     keeper, marks = KeptEmbedding(unet, 3), scene(3, False)
     keeper.of(marks, SIZE)
     seen = []
-    for norm, _ in unet.spade_norms(SIZE):
+    for norm, _ in unet.layout_sites(SIZE):
         monkeypatch.setattr(
-            norm, "modulation", lambda y, own=norm.modulation: seen.append(y.shape[-2:]) or own(y)
+            norm, "modulate", lambda y, own=norm.modulate: seen.append(y.shape[-2:]) or own(y)
         )
     keeper.of(marks, SIZE, exact=False)
     assert seen == []
@@ -133,7 +154,7 @@ def test_another_size_is_another_embedding(kept):
     half = Marks(*(None if a is None else a[: SIDE // 2].copy() for a in marks))
     size = (SIZE[0] // 2, SIZE[1])
     ours = flat(keeper.of(half, size, exact=False))
-    whole = flat(KeptEmbedding(keeper.unet, keeper.num_labels).of(half, size))
+    whole = flat(KeptEmbedding(keeper.reader, keeper.num_labels).of(half, size))
     assert all(torch.equal(a, b) for a, b in zip(ours, whole, strict=True))
 
 
@@ -142,12 +163,12 @@ def test_a_failure_leaves_no_half_patched_embedding(kept, monkeypatch):
     keeper, marks = kept
     keeper.of(marks, SIZE)
     after = painted(marks, (3, 3, 20, 20), 1)
-    last = [norm for norm, _ in keeper.unet.spade_norms(SIZE)][-1]
+    last = [norm for norm, _ in keeper.reader.layout_sites(SIZE)][-1]
     with monkeypatch.context() as broken, pytest.raises(MemoryError):
-        broken.setattr(last, "modulation", lambda y: (_ for _ in ()).throw(MemoryError()))
+        broken.setattr(last, "modulate", lambda y: (_ for _ in ()).throw(MemoryError()))
         keeper.of(after, SIZE, exact=False)
     ours = keeper.of(marks, SIZE, exact=False)
-    whole = KeptEmbedding(keeper.unet, keeper.num_labels).of(marks, SIZE)
+    whole = KeptEmbedding(keeper.reader, keeper.num_labels).of(marks, SIZE)
     assert all(torch.equal(a, b) for a, b in zip(flat(ours), flat(whole), strict=True))
 
 
@@ -155,7 +176,7 @@ def test_the_null_embedding_is_computed_once(make_unet):
     """It depends on nothing but the size."""
     keeper = KeptEmbedding(make_unet(), 3)
     assert keeper.null(SIZE) is keeper.null(SIZE)
-    assert keeper.null((8, 8))[0][0][0].shape != keeper.null(SIZE)[0][0][0].shape
+    assert keeper.null((8, 8))[0][0].shape != keeper.null(SIZE)[0][0].shape
 
 
 def test_too_large_a_picture_is_not_kept(make_unet, monkeypatch):

@@ -7,10 +7,12 @@ where a laptop is quick.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
-from core.model.layers import resize_layout
+from core.model.layers import Modulation, resize_layout
 from core.model.spec import AutoencoderSpec
 
 LATENT_BOUND = 3.0  # latents before normalisation lie in (-3, 3)
@@ -62,11 +64,15 @@ class LayoutHint(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        shares = resize_layout(y, x.shape[-2:], "area").to(x.dtype)
-        hint = self.modulation(nn.functional.silu(self.shared(shares)))
+    def modulate(self, y: Tensor) -> Modulation:
+        """1 + gamma and beta of y `[N, labels, H, W]`, already at this place's resolution."""
+        hint = self.modulation(nn.functional.silu(self.shared(y)))
         gamma, beta = hint.chunk(2, dim=1)
-        return x * (1 + gamma) + beta
+        return 1 + gamma, beta.contiguous(memory_format=torch.channels_last)  # quick to walk
+
+    def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
+        scale, beta = modulation
+        return torch.addcmul(beta, x, scale)
 
 
 def _stack(width: int, blocks: int) -> list[nn.Module]:
@@ -126,6 +132,9 @@ def make_hints(spec: AutoencoderSpec) -> nn.ModuleDict:
     return nn.ModuleDict(hints)
 
 
+HINT_RATES = (2, 4, 8)  # at which `make_hints` reads the layout: pixels of it to one of the latents
+
+
 class Autoencoder(nn.Module):
     """Encoder, decoder, and the statistics that give latents mean 0 and variance 1 per channel.
 
@@ -134,6 +143,7 @@ class Autoencoder(nn.Module):
 
     latent_mean: Tensor
     latent_std: Tensor
+    layout_resize = "area"  # how the decoder sees a coarser layout: as shares of a pixel
 
     def __init__(self, spec: AutoencoderSpec) -> None:
         super().__init__()
@@ -154,21 +164,67 @@ class Autoencoder(nn.Module):
         y: the layout, one-hot `[1 or N, layout_labels, H, W]` at the picture's resolution, for a
         decoder that reads it; None is the null layout.
         """
+        size = (latents.shape[-2], latents.shape[-1])
+        return self._decode(latents, self.embed_layout(y, size))
+
+    def embed_layout(self, y: Tensor | None, size: tuple[int, int]) -> list[Modulation]:
+        """What a decoder that reads y makes of it, for latents of `size` (height, width).
+
+        y is that of `raw_decode`. Empty if this decoder reads no layout.
+        """
         if not self.hints:
-            return self.decoder(latents)
+            return []
         if y is None:
-            y = latents.new_zeros(1, self.spec.layout_labels, *latents.shape[-2:])
-        x = latents
+            y = self.latent_mean.new_zeros(1, self.spec.layout_labels, *size)
+        return self.embed_scaled(self.scaled_layouts(y, size), size)
+
+    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
+        """y at each (height, width) at which the decoder reads it, for latents of `size`."""
+        targets = (target for _, target in self.layout_sites(size))
+        return {t: resize_layout(y, t, self.layout_resize).to(self.dtype) for t in targets}
+
+    def embed_scaled(
+        self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
+    ) -> list[Modulation]:
+        """1 + gamma and beta of every place, from `scaled_layouts`."""
+        return [hint.modulate(scaled[target]) for hint, target in self.layout_sites(size)]
+
+    def layout_sites(self, size: tuple[int, int]) -> Iterator[tuple[LayoutHint, tuple[int, int]]]:
+        """Each place that reads the layout, with its (height, width) for latents of `size`."""
+        for hint, rate in zip(self.hints.values(), HINT_RATES):
+            yield hint, (size[0] * rate, size[1] * rate)
+
+    def _decode(self, latents: Tensor, embedding: list[Modulation]) -> Tensor:
+        x, modulations = latents, iter(embedding)
         for number, layer in enumerate(self.decoder):
             x = layer(x)
             if str(number) in self.hints:
-                x = self.hints[str(number)](x, y)
+                x = self.hints[str(number)](x, next(modulations))
         return x
 
     def encode(self, picture: Tensor) -> Tensor:
         """Normalised latents of a picture."""
         return (self.raw_latents(picture) - self.latent_mean) / self.latent_std
 
-    def decode(self, latents: Tensor, y: Tensor | None = None) -> Tensor:
-        """Picture of normalised latents, about [-1, 1]; not clipped: losses see overshoot."""
-        return self.raw_decode(latents * self.latent_std + self.latent_mean, y)
+    def decode(
+        self,
+        latents: Tensor,
+        y: Tensor | None = None,
+        embedding: list[Modulation] | None = None,
+    ) -> Tensor:
+        """Picture of normalised latents, about [-1, 1]; not clipped: losses see overshoot.
+
+        embedding: that of `embed_layout` instead of y, where it is there already.
+        """
+        raw = latents * self.latent_std + self.latent_mean
+        return self.raw_decode(raw, y) if embedding is None else self._decode(raw, embedding)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return self.latent_mean.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.latent_mean.device

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# gamma and beta of one SPADE norm, each [N or 1, C, H, W]: computed once per layout
+# 1 + gamma and beta of one place that reads the layout, each [N or 1, C, H, W]: once per layout
 Modulation = tuple[Tensor, Tensor]
 
 
@@ -46,14 +46,14 @@ class SPADEGroupNorm(nn.Module):
         self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
 
-    def modulation(self, y: Tensor) -> Modulation:
-        """gamma and beta of y `[N, num_classes, H, W]`, already at this norm's resolution."""
+    def modulate(self, y: Tensor) -> Modulation:
+        """1 + gamma and beta of y `[N, num_classes, H, W]`, already at this norm's resolution."""
         hidden = self.mlp_shared(y)
-        return self.mlp_gamma(hidden), self.mlp_beta(hidden)
+        return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
     def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
-        gamma, beta = modulation
-        return torch.addcmul(beta, self.norm(x), 1 + gamma)
+        scale, beta = modulation
+        return torch.addcmul(beta, self.norm(x), scale)
 
 
 def resize_layout(y: Tensor, size: tuple[int, int], how: str) -> Tensor:

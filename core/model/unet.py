@@ -31,8 +31,8 @@ from core.model.spec import ModelSpec
 
 SCALE_STRETCH = 100  # guidance scales are few units apart, timesteps hundreds
 
-# For each SPADE block of middle and decoder, in order: the modulations of its two norms.
-LayoutEmbedding = list[tuple[Modulation, Modulation]]
+# Of each SPADE norm of middle and decoder, in order: two a block.
+LayoutEmbedding = list[Modulation]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Stage(nn.Sequential):
     def run(self, x: Tensor, emb: Tensor, embeddings: Iterator | None = None) -> Tensor:
         for layer in self:
             if isinstance(layer, ResBlock):
-                x = layer(x, emb, next(embeddings) if layer.is_spade else None)
+                x = layer(x, emb, (next(embeddings), next(embeddings)) if layer.is_spade else None)
             else:
                 x = layer(x)
         return x
@@ -182,29 +182,32 @@ class SDMUNet(nn.Module):
             embedding = embedding + self.guidance_embed(sinusoids)
         return self.time_embed(embedding)
 
-    def embed_layout(self, y: Tensor, size: tuple[int, int] | None = None) -> LayoutEmbedding:
-        """gamma and beta of every SPADE norm for y `[N, num_classes, H', W']`.
+    def embed_layout(
+        self, y: Tensor | None, size: tuple[int, int] | None = None
+    ) -> LayoutEmbedding:
+        """1 + gamma and beta of every SPADE norm for y `[N, num_classes, H', W']`, None for null.
 
         `size` is the (height, width) of x; by default that of y divided by the spec's factor. N may
         be 1 for a layout that a whole batch shares.
         """
+        if y is None:
+            y = self.blank_layout(size)
         size = size or (y.shape[-2] // self.spec.factor, y.shape[-1] // self.spec.factor)
         return self.embed_scaled(self.scaled_layouts(y, size), size)
 
     def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
         """y at each (height, width) at which a SPADE norm works, for x of `size`."""
-        how = self.spec.layout_resize
-        targets = dict.fromkeys(target for _, target in self.spade_norms(size))
+        how = self.layout_resize
+        targets = dict.fromkeys(target for _, target in self.layout_sites(size))
         return {target: resize_layout(y, target, how).to(self.dtype) for target in targets}
 
     def embed_scaled(
         self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
     ) -> LayoutEmbedding:
-        """gamma and beta of every SPADE norm, from `scaled_layouts`."""
-        every = (norm.modulation(scaled[target]) for norm, target in self.spade_norms(size))
-        return list(zip(every, every, strict=True))  # two norms a block
+        """1 + gamma and beta of every SPADE norm, from `scaled_layouts`."""
+        return [norm.modulate(scaled[target]) for norm, target in self.layout_sites(size)]
 
-    def spade_norms(
+    def layout_sites(
         self, size: tuple[int, int]
     ) -> Iterator[tuple[SPADEGroupNorm, tuple[int, int]]]:
         """Each SPADE norm, in order, with the (height, width) at which it works for x of `size`."""
@@ -234,6 +237,11 @@ class SDMUNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, y: Tensor, scale: Tensor | None = None) -> Tensor:
         layout = self.embed_layout(y, (x.shape[-2], x.shape[-1]))
         return self.decode(self.encode(x, t, scale), layout, t, scale)
+
+    @property
+    def layout_resize(self) -> str:
+        """How layouts come to a coarser resolution: "nearest" or "area"."""
+        return self.spec.layout_resize
 
     @property
     def dtype(self) -> torch.dtype:
