@@ -58,7 +58,9 @@ def wait_until(condition, limit=60.0):
 
 
 def settle(window):
-    wait_until(lambda: not window.studio.stale and not window.studio.busy)
+    """Nothing is on its way, and while live the picture is that of the scene."""
+    studio, live = window.studio, window.acts["live"]
+    wait_until(lambda: not studio.busy and not (live.isChecked() and studio.stale))
 
 
 def stroke(window, number, seconds=0.0):
