@@ -45,9 +45,12 @@ class Crop:
         """
         if inpaint is None:
             return cls.whole(canvas, factor)
-        x, y, width, height = mask_box(inpaint.region)
-        room = Box(x - CONTEXT, y - CONTEXT, width + 2 * CONTEXT, height + 2 * CONTEXT)
-        room = room.union(mask_box(inpaint.blend > 0)).clip(canvas)
+        room = room_of(inpaint.region, inpaint.blend, canvas)
+        return cls.around(room, canvas, factor, multiple)
+
+    @classmethod
+    def around(cls, room: Box, canvas: tuple[int, int], factor: int, multiple: int) -> Crop:
+        """The smallest crop that holds `room`, a box of pixels."""
         left, width = _fitted(room.x, room.width, canvas[1], factor, EVEN * multiple)
         top, height = _fitted(room.y, room.height, canvas[0], factor, EVEN * multiple)
         return cls(canvas, Box(left, top, width, height), factor)
@@ -82,6 +85,13 @@ class Crop:
         height, width = self.latent_size
         tiles = self.pixels(mask).reshape(height, self.factor, width, self.factor)
         return tiles.any(axis=(1, 3))
+
+
+def room_of(region: np.ndarray, blend: np.ndarray, canvas: tuple[int, int]) -> Box:
+    """The pixels that an edit needs: its region (bool `[H, W]`) with context, and its blend."""
+    x, y, width, height = mask_box(region)
+    room = Box(x - CONTEXT, y - CONTEXT, width + 2 * CONTEXT, height + 2 * CONTEXT)
+    return room.union(mask_box(blend > 0)).clip(canvas)
 
 
 def _fitted(start: int, length: int, side: int, factor: int, multiple: int) -> tuple[int, int]:

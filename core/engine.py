@@ -29,6 +29,7 @@ from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
 from core.model.spec import ModelSpec
 from core.model.unet import LayoutEmbedding, SDMUNet
+from core.parts import parts_of, sampled_in_parts
 from core.pixels import from_pixels, to_pixels
 from core.plan import Plan
 from core.recombination import Replay, Tape, Taped
@@ -133,7 +134,7 @@ class Engine:
         `OutOfMemory` on the way if the machine cannot.
         """
         self.check(request)
-        return self._within_memory(request, self._events(request, guidance_scale))
+        return self._within_memory(request, self._edited(request, guidance_scale))
 
     def _within_memory(self, request: SampleRequest, events: Iterator[Event]) -> Iterator[Event]:
         """The same events. What does not fit is told with its size, and leaves nothing behind."""
@@ -173,6 +174,19 @@ class Engine:
             max(1, round(v / multiple)) * multiple for v in request.size or request.layout.size
         )
         return height, width
+
+    def _edited(
+        self, request: SampleRequest, live_scale: Callable[[], float] | None
+    ) -> Iterator[Event]:
+        """The events of a request; an edit of one picture in several places is several walks."""
+        parts = []
+        if request.inpaint is not None and request.count == 1:
+            canvas, factor = self.picture_size(request), self.unet.spec.factor
+            parts = parts_of(request.inpaint, canvas, factor, self.info.multiple)
+        if len(parts) < 2:
+            return self._events(request, live_scale)
+        steps = [self._plan(replace(request, inpaint=part)).steps for part in parts]
+        return sampled_in_parts(request, parts, steps, lambda r: self._events(r, live_scale))
 
     @torch.inference_mode()
     def _events(
