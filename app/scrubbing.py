@@ -53,11 +53,11 @@ class Scrubbing(QObject):
         With the picture's own seed the step begins as it did. With another one, samplers that take
         noise at every step go on with that seed's; to the others it gives all of the noise at this
         step, over the picture that was predicted here: the composition stays as far as it was made
-        (docs/decisions/013).
+        (docs/decisions/013). What is locked stays.
         """
         if self.steps:
             place = self.step - 1
-            self._studio.resample(lambda request: self._forked(request, place))
+            self._studio.resample(lambda r: self._forked(self._studio.holding(r), place))
 
     def _forked(self, request: SampleRequest, place: int) -> SampleRequest:
         own = request.seed == self._result.request.seed
@@ -65,7 +65,7 @@ class Scrubbing(QObject):
         states = self._states.x0 if anew else self._states.states
         start = Start(states[place], self._states.timesteps[place], clean=anew)
         size = self._result.image.shape[:2]
-        return replace(request, inpaint=None, start=start, size=size, draft_steps=0)
+        return replace(request, start=start, size=size, draft_steps=0)
 
     # -- showing ----------------------------------------------------------------------------------
 

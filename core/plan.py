@@ -1,7 +1,8 @@
 """What a request means on its canvas: which part is sampled, along which path, and what stays.
 
 A plain request samples all of it from noise and keeps nothing; a fork begins half-way; an edit
-samples a crop and keeps what is not in its region. The engine walks either in the same way.
+samples a crop and keeps what is not in its region. A fork may keep something too. The engine walks
+all of them in the same way.
 """
 
 from __future__ import annotations
@@ -101,20 +102,22 @@ class Plan:
         noise: of the crop.
         """
         start, inpaint = self.request.start, self.request.inpaint
-        x, t = noise(), self.path[0]
+        fresh, t = noise(), self.path[0]
+        x = fresh
         if start is not None:
-            given = torch.tensor(start.x).to(x)
+            given = self.crop.cells(torch.tensor(start.x).to(x))
             x = self.schedule.q_sample(given, t, x) if start.clean else given.expand_as(x)
         if inpaint is None:
             return denoise, x, lambda x, t: x
-        original, own = Original(self.schedule, self.known, x), self._own_noise(x.device)
+        original, own = Original(self.schedule, self.known, fresh), self._own_noise(x.device)
         later = None
         if inpaint.strength_map is not None:
             later = Later(original, self._beginnings(x.device), own)
         region = torch.from_numpy(self.crop.cells_touched(inpaint.region)).to(x.device)
         harmonised = Harmonised(denoise, original, region, REACH / self.crop.factor)
         keep = Keep(original, region, later)
-        return harmonised, keep.begin(t, inpaint.strength, own), keep
+        x = keep.begin(t, inpaint.strength, own) if start is None else keep(x, t)
+        return harmonised, x, keep
 
     def _beginnings(self, device: torch.device) -> Tensor:
         """int `[h, w]`: the timestep at which each of the crop's latent pixels joins the walk."""

@@ -74,7 +74,7 @@ class SampleRequest:
     noise, which stands until a predicted x0 shows more; 0 for none, and none if the model has no
     student.
     inpaint: repaint a region of a picture instead of making a whole one.
-    start: walk on from this state instead of from noise.
+    start: walk on from this state instead of from noise; with `inpaint`, in its region alone.
     keep_trajectory: the `Result` carries the states that it went through, for later edits.
     guidance_map: float32 `[H, W]`, at the layout's size: the guidance scale is multiplied by it.
     seed_map: int32 `[H, W]`, at the layout's size: the seed of the noise there, whatever the
@@ -124,8 +124,6 @@ class SampleRequest:
         for holds, got, wanted in checks:
             if not holds:
                 raise RequestError(f"The {got} cannot be used; it must be {wanted}.")
-        if self.inpaint and self.start:
-            raise RequestError("A request either repaints a region or walks on from a state.")
         self._freeze_map("guidance_map", np.float32, 0, MAX_GUIDANCE)
         self._freeze_map("seed_map", np.int32, -1, MAX_SEED)
 

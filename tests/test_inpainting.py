@@ -1,5 +1,7 @@
 """Local edits: what must stay does, to the bit; what is made anew is what a whole sample makes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -273,6 +275,22 @@ def test_a_clean_start_gets_the_noise_of_the_seed(latent_engine, layout):
     start = Start(whole.trajectory.x0[2], whole.trajectory.timesteps[2], clean=True)
     one, two = results(latent_engine, SampleRequest(layout, steps=5, start=start, count=2))
     assert not np.array_equal(one.image, two.image)
+
+
+def test_a_fork_may_keep_something(latent_engine, layout):
+    """Outside the region nothing changes; inside another guidance walks on from the state."""
+    request = SampleRequest(layout, steps=5, sampler="ddim", keep_trajectory=True)
+    [whole] = results(latent_engine, request)
+    trajectory = whole.trajectory
+    start = Start(trajectory.states[1], trajectory.timesteps[1])
+    region = box_mask((64, 96), 0, 0, 64, 76)  # its crop is all
+    edit = an_edit(whole.image, region, trajectory=trajectory)
+    fork = replace(request, start=start, inpaint=edit)
+    [same] = results(latent_engine, fork)
+    assert np.abs(same.image.astype(int) - whole.image).max() <= 2  # half precision
+    [other] = results(latent_engine, replace(fork, guidance_scale=6.0))
+    assert np.array_equal(other.image[edit.blend == 0], whole.image[edit.blend == 0])
+    assert np.abs(other.image[region].astype(int) - whole.image[region]).max() > 2
 
 
 def test_without_being_asked_nothing_is_kept(latent_engine, layout):

@@ -120,6 +120,18 @@ def test_a_sample_overtakes_a_decoding(made, engine, qtbot):
     until(qtbot, lambda: shown(made) == 2)
 
 
+def test_a_fork_keeps_what_is_locked(made, qtbot):
+    """It begins at the step, and outside the unlocked labels it is the last picture."""
+    made.scene.labels[:32] = 1
+    made.studio.generate()
+    until(qtbot, finished(made))
+    made.controlling.lock(1)
+    made.scrubbing.seek(4)
+    request = forked(made, qtbot)
+    assert request.start.t == 60
+    assert not request.inpaint.region[:32].any() and request.inpaint.region[32:].all()
+
+
 def test_another_model_cannot_read_the_states(made, qtbot):
     """Its latents are others: nothing to slide, and a lock holds the picture without them."""
     other = FakeEngine()
