@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -53,10 +54,13 @@ class Progress(Protocol):
     def __exit__(self, *error: object) -> object: ...
 
 
-def progress_bar(total: int, title: str) -> Progress:
-    """Progress on stderr towards `total`, by fractions: a bar, or in a pipe a line now and then."""
-    if not sys.stderr.isatty():
-        return ProgressLines(total, title)
+def progress_bar(total: int, title: str, silent: bool = False) -> Progress:
+    """Progress on stderr towards `total`, by fractions: a bar, or in a pipe a line now and then.
+
+    silent: for a process that is not the first of several.
+    """
+    if silent or not sys.stderr.isatty():
+        return ProgressLines(total, title, math.inf if silent else LINE_SECONDS)
     layout = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}"
     return tqdm(total=total, desc=title, bar_format=layout)
 

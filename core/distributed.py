@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import torch
 import torch.distributed as dist
@@ -49,3 +50,21 @@ def barrier() -> None:
     """Wait for all processes."""
     if dist.is_initialized():
         dist.barrier()
+
+
+def shared_range(total: int) -> Iterator[int]:
+    """The numbers 0 … total - 1, each for one process only: whoever is quick takes more.
+
+    Ends when all processes are through with theirs. All must go through it, at the same point.
+    """
+    if not dist.is_initialized():
+        yield from range(total)
+        return
+    host, options = os.environ["MASTER_ADDR"], {"world_size": world(), "wait_for_workers": False}
+    store = dist.TCPStore(host, 0, is_master=True, **options) if rank() == 0 else None
+    port = [store.port if store else 0]  # a free one: the first process tells the others
+    dist.broadcast_object_list(port)
+    store = store or dist.TCPStore(host, port[0], is_master=False, **options)
+    while (number := store.add("next", 1) - 1) < total:
+        yield number
+    barrier()  # the first process holds the numbers until all are through

@@ -14,24 +14,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from core import distributed
 from core.agreement import MERGES, merge_table
 from core.command import DONE, exit_status, say
 from core.data_trees import SPLITS, VAL, Pair, recognise
 from core.dataset import find_pairs
-from core.device import PRECISIONS, use_threads
+from core.device import PRECISIONS, pick_device, use_threads
 from core.errors import InputError
 from core.evaluation import Evaluation
 from core.features import FeatureNetwork, open_inception, open_places
+from core.files import file_digest
+from core.findings import Findings
 from core.label_sheet import label_ids
-from core.measure import Measures, Segment, lpips_distance
+from core.measure import Measures, Segment
 from core.outside_segmenter import OutsideSegmenter
 from core.palette import Palette
+from core.perceptual import PairDistances
 from core.realism import Reference
 from core.reconstruction import Fidelity, Reconstruction
 from core.report import sweep_report, write_json
 from core.request import Engine
-from core.sample import add_sampling_options, open_engine, template_request
+from core.sample import add_sampling_options, open_engine, size_of, template_request
 from core.segmenter import Segmenter, segmenter_path
+from core.segmenter_networks import PIXELS
 
 PACKAGED = "package"  # value of --inception without a file
 OWN = Path("own")  # value of --segmenter for the one that lies beside --weights
@@ -40,16 +45,24 @@ OWN = Path("own")  # value of --segmenter for the one that lies beside --weights
 def main(
     argv: list[str] | None = None,
     open_engine: Callable[[Path], Engine] = open_engine,
-    open_segmenter: Callable[[Path, Path, Palette, int], Segment] = OutsideSegmenter.open,
+    open_segmenter: Callable[..., Segment] = OutsideSegmenter.open,
 ) -> int:
     """Run the command and return its exit status: 0, 2 (bad input) or 130 (stopped)."""
     args = _parser().parse_args(argv)
-    return exit_status(lambda: _run(args, open_engine, open_segmenter))
+    try:
+        return exit_status(lambda: _run(args, open_engine, open_segmenter))
+    finally:
+        distributed.stop()
 
 
 def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callable) -> int:
     _check(args)
     args.threads = use_threads(args.threads)
+    distributed.start(pick_device())
+    if distributed.world() > 1 and (args.autoencoder_only or not args.out):
+        raise InputError(
+            "Several processes share a folder: give --out. --autoencoder-only runs in one alone."
+        )
     if args.autoencoder_only:
         return _run_autoencoder(args, open_segmenter)
     engine = open_engine(args.weights) if args.weights else None
@@ -62,11 +75,11 @@ def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callab
     runs: list[dict] = []
     for scale in scales:
         name = f"_{scale:g}" if len(scales) > 1 else ""
-        if runs:
+        if runs and distributed.rank() == 0:
             print()
         runs.append(evaluation.of_model(engine, replace(template, guidance_scale=scale), name))
         _write(args.out, runs if len(scales) > 1 else runs[0])  # each time: a run may be stopped
-    if len(runs) > 1:
+    if len(runs) > 1 and distributed.rank() == 0:
         print("\n" + sweep_report(runs))
     return DONE
 
@@ -74,13 +87,13 @@ def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callab
 def _run_autoencoder(args: argparse.Namespace, open_segmenter: Callable) -> int:
     autoencoder = Reconstruction(args.weights, args.precision)
     evaluation = _evaluation(args, autoencoder.palette, open_segmenter)
-    fidelity = Fidelity(lpips_distance(args.lpips) if args.lpips else None)
+    fidelity = Fidelity(PairDistances.open(args.lpips) if args.lpips else None)
     _write(args.out, evaluation.of_autoencoder(autoencoder, fidelity))
     return DONE
 
 
 def _write(out: Path | None, figures: dict | list) -> None:
-    if out:
+    if out and distributed.rank() == 0:
         write_json(out / "metrics.json", figures)
 
 
@@ -95,10 +108,12 @@ def _evaluation(args: argparse.Namespace, palette: Palette, open_segmenter: Call
     measures = Measures(
         merged=merge_table(palette, _merges(args.merge, palette)),
         segment=args.segmenter and _segmenter(args, palette, open_segmenter),
-        distance=lpips_distance(args.lpips) if args.lpips and args.count > 1 else None,
+        distance=PairDistances.open(args.lpips) if args.lpips and args.count > 1 else None,
         networks=networks,
         photos=args.real,
         sheet_rows=args.sheet,
+        segmented=args.agreement_seeds,
+        findings=Findings(args.out and args.out / "measured"),
     )
     return Evaluation(
         data=args.data.name,
@@ -111,6 +126,7 @@ def _evaluation(args: argparse.Namespace, palette: Palette, open_segmenter: Call
         real=args.real,
         nearest=args.nearest,
         out=args.out,
+        made_with={"weights_sha256": file_digest(args.weights)} if args.weights else {},
     )
 
 
@@ -120,7 +136,9 @@ def _segmenter(args: argparse.Namespace, palette: Palette, open_outside: Callabl
         return Segmenter.open(segmenter_path(args.weights), palette)
     if args.segmenter.suffix == ".safetensors":
         return Segmenter.open(args.segmenter, palette)
-    return open_outside(args.segmenter, args.segmenter_classes, palette, args.threads)
+    files = args.segmenter, args.segmenter_classes
+    how = args.segmenter_size, args.segmenter_pixels
+    return open_outside(*files, palette, args.threads, *how)
 
 
 def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:
@@ -148,8 +166,12 @@ def _check(args: argparse.Namespace) -> None:
         ),
         (
             bool(args.segmenter and not ours) != bool(args.segmenter_classes),
-            "A .tflite --segmenter and --segmenter-classes belong together: give both. Our own "
+            "An outside --segmenter and --segmenter-classes belong together: give both. Our own "
             "needs no classes.",
+        ),
+        (
+            (ours or not args.segmenter) and (args.segmenter_size or args.segmenter_pixels),
+            "--segmenter-size and --segmenter-pixels are for an outside --segmenter.",
         ),
         (
             args.segmenter == OWN and not args.weights,
@@ -167,6 +189,10 @@ def _check(args: argparse.Namespace) -> None:
         (
             args.reference and not networks,
             "--reference is compared by a network: give --inception, --places or both.",
+        ),
+        (
+            args.agreement_seeds is not None and args.agreement_seeds < 1,
+            "--agreement-seeds must be 1 or more.",
         ),
         (args.nearest < 0, "--nearest must be 0 or more."),
         (
@@ -195,7 +221,7 @@ def _pairs(data: Path, split: str | None, limit: int | None) -> list[Pair]:
         there = recognise(data, VAL).splits_in(data)
         split = VAL if VAL in there else there[0]
     pairs, problems = find_pairs(data, split)
-    for problem in problems:
+    for problem in problems if distributed.rank() == 0 else ():
         say(f"note: {problem}")
     return pairs[:limit]
 
@@ -235,8 +261,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--palette", default="landscape", help="palette of the labels if no --weights (landscape)")
     add("--threads", type=int, help="threads of all networks (as torch chooses)")
     add = parser.add_argument_group("agreement and diversity").add_argument
-    add("--segmenter", type=Path, help="own, a .safetensors of ours, or a .tflite network")
-    add("--segmenter-classes", type=Path, help=".csv: class of the .tflite → our label")
+    add(
+        "--segmenter",
+        type=Path,
+        help="own, a .safetensors of ours, or a network: "
+        ".tflite, .onnx, TorchScript (.pt) or torch.export (.pt2)",
+    )
+    add("--segmenter-classes", type=Path, help=".csv: class of the network → our label")
+    add(
+        "--segmenter-size", type=size_of, metavar="HxW", help="at which it looks (its own, 512x512)"
+    )
+    add("--segmenter-pixels", choices=PIXELS, help="what it takes (.tflite signed, else imagenet)")
+    add("--agreement-seeds", type=int, help="segment the first so many of each layout only (all)")
     add("--merge", nargs="*", metavar="A=B", help="labels to count as one (as docs/evaluate.md)")
     add("--lpips", type=Path, help="LPIPS network (.safetensors) for the diversity of --seeds")
     add = parser.add_argument_group("realism").add_argument

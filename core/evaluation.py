@@ -6,16 +6,18 @@ measured once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from core import distributed
 from core.data_trees import Pair
 from core.dataset import read_photo
 from core.features import FeatureNetwork
+from core.kept_pictures import KeptPictures
 from core.label_sheet import big_regions, label_figures, label_sheet, sample_rows
-from core.measure import Measures, Series, measure, photos, sampled
+from core.measure import Measures, Series, Source, measure, photos, sampled
 from core.palette import Palette
 from core.realism import (
     NEAREST_NETWORK,
@@ -47,7 +49,11 @@ NEAREST_REAL = 200  # photos whose nearest neighbours the pictures' are compared
 class Evaluation:
     """data: name of the data set. real: photos are measured too. nearest: number of pictures whose
     nearest photo is sought. labels: ids of the labels to show big regions of. out: folder for the
-    sheets, or None. Methods print their tables and raise `InputError`.
+    sheets and for what a stopped run finds again, or None. made_with: what pictures depend on
+    beside their request; see `KeptPictures`.
+
+    Methods print their tables and raise `InputError`. Under `torchrun` the processes share the
+    pictures by means of `out`; all but the first give no figures.
     """
 
     data: str
@@ -59,10 +65,13 @@ class Evaluation:
     nearest: int = 0
     labels: Sequence[int] = ()
     out: Path | None = None
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
     def of_photos(self) -> dict:
         """The photos alone: the ceiling."""
-        figures = self._about() | self._figures({})
+        if self._photos is None:
+            return {}
+        figures = self._about() | self._figures({"photos": self._photos})
         print(report(figures))
         return figures
 
@@ -71,11 +80,17 @@ class Evaluation:
         chosen = evenly(len(self.pairs) * template.count, self.nearest)
         measures = replace(self.measures, keep=chosen)
         title = f"Measuring, guidance {template.guidance_scale:g}"
-        pictures = measure(self.pairs, self.palette, measures, sampled(engine, template), title)
+        made_with = {**self.made_with, "precision": engine.info.precision}
+        kept = KeptPictures(self.out and self.out / f"pictures{name}", made_with)
+        pictures = self._measure(measures, sampled(engine, template, kept), title)
+        beside = {"photos": self._photos} if self.real else {}  # here, where all processes are
+        if pictures is None:
+            return {}
         recipe = template.recipe(engine.info.name) | {"pictures_per_layout": template.count}
         if template.size is None:  # then each picture has the size of its own layout
             recipe = {k: v for k, v in recipe.items() if k not in ("width", "height")}
-        figures = self._about() | {"sampling": recipe} | self._figures({"pictures": pictures})
+        figures = self._about() | {"sampling": recipe}
+        figures |= self._figures({"pictures": pictures} | beside)
         print(report(figures))
         if pictures.rows:
             samples = [f"sample {i + 1}" for i in range(template.count)]
@@ -84,7 +99,7 @@ class Evaluation:
         if self.nearest:
             figures["nearest"] = self._nearest(pictures, name)
         if self.labels:
-            figures["labels"] = self._labels(engine, template, name)
+            figures["labels"] = self._labels(engine, template, kept, name)
         return figures
 
     def of_autoencoder(self, autoencoder: Reconstruction, fidelity: Fidelity) -> dict:
@@ -93,7 +108,8 @@ class Evaluation:
         measures = replace(self.measures, distance=None, photos=True)
         rebuilt = measure(self.pairs, self.palette, measures, source, "Reconstructing")
         figures = self._about() | {"weights": autoencoder.name}
-        figures |= self._figures({"reconstructions": rebuilt})
+        beside = {"photos": self._photos} if self.real else {}
+        figures |= self._figures({"reconstructions": rebuilt} | beside)
         figures["reconstructions"] |= fidelity.figures() | autoencoder.timing()
         print(report(figures), autoencoder_report(figures["reconstructions"]), sep="\n\n")
         if rebuilt.rows:
@@ -112,14 +128,13 @@ class Evaluation:
         return about
 
     def _figures(self, series: dict[str, Series]) -> dict:
-        """The figures of `series`, and those of the photos beside them."""
-        shown = series | ({"photos": self._photos} if self.real else {})
-        figures = summary(shown, self.palette)
+        """The figures of `series`, and how far they are from the reference."""
+        figures = summary(series, self.palette)
         if self.reference:
-            for kind, one in shown.items():
+            for kind, one in series.items():
                 features = {n.name: one.features(n.name) for n in self._networks}
                 figures[kind] |= distances(features, self.reference)
-            count = next(iter(shown.values())).pictures
+            count = next(iter(series.values())).pictures
             figures["reference_split"] = split_distances(self.reference, count)
         return figures
 
@@ -130,20 +145,31 @@ class Evaluation:
         self._write(f"nearest{name}.png", nearest_sheet(found))
         return figures
 
-    def _labels(self, engine: Engine, template: SampleRequest, name: str) -> dict:
+    def _labels(
+        self, engine: Engine, template: SampleRequest, kept: KeptPictures, name: str
+    ) -> dict:
         segment, merged = self.measures.segment, self.measures.merged
         rows = big_regions(self.pairs, self.palette, self.labels)
-        sample_rows(rows, engine, template, segment)
+        sample_rows(rows, engine, template, segment, kept)
         figures = label_figures(rows, self.palette, merged, segment)
         print("\n" + label_report(figures))
         self._write(f"labels{name}.png", label_sheet(rows, self.palette))
         return figures
 
     @cached_property
-    def _photos(self) -> Series:
+    def _photos(self) -> Series | None:
         """The photos of the data, measured once."""
         measures = replace(self.measures, distance=None, sheet_rows=0)
-        return measure(self.pairs, self.palette, measures, photos, "Measuring photos")
+        return self._measure(measures, photos, "Measuring photos")
+
+    def _measure(self, measures: Measures, source: Source, title: str) -> Series | None:
+        """`measure`, each process its share, then the first one all that they found."""
+        if distributed.world() > 1:
+            mine = distributed.shared_range(len(self.pairs))
+            measure(self.pairs, self.palette, measures, source, title, mine)
+            if distributed.rank():
+                return None
+        return measure(self.pairs, self.palette, measures, source, title)
 
     @cached_property
     def _nearest_of_photos(self) -> Nearest:

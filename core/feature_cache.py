@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -34,15 +34,16 @@ def photo_features(
     photos: Sequence[Path],
     cache: Path | None = None,
     advance: Callable[[int], object] = lambda photos: None,
+    numbers: Iterable[int] | None = None,
 ) -> np.ndarray:
     """Features of files, float32 `[N, D]`, from the folder `cache` where it has them.
 
-    `advance` is told of every few photos that are done. Raises `InputError` for a photo that cannot
-    be read or a cache that cannot be written.
+    `advance` is told of every few photos that are done. numbers: of the shards, ascending; None for
+    all. Raises `InputError` for a photo that cannot be read or a cache that cannot be written.
     """
     parts = []
-    for start in range(0, len(photos), SHARD):
-        shard = photos[start : start + SHARD]
+    for number in range(shard_count(photos)) if numbers is None else numbers:
+        shard = photos[number * SHARD : (number + 1) * SHARD]
         kept = cache and cache / f"{network.name}-{_shard_key(network, shard)}.npz"
         features = _load(kept, len(shard)) if kept else None
         if features is None:
@@ -52,7 +53,12 @@ def photo_features(
         else:
             advance(len(shard))
         parts.append(features)
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+
+def shard_count(photos: Sequence[Path]) -> int:
+    """The number of files that their features take."""
+    return -(-len(photos) // SHARD)
 
 
 def _computed(

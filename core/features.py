@@ -5,7 +5,6 @@ The networks come from files that the user names; they are no part of the produc
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from core.device import pick_device
 from core.errors import InputError
+from core.files import file_digest
 
 INCEPTION_SIDE, PLACES_SIDE = 299, 224
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -65,7 +65,7 @@ def open_inception(path: Path | None = None) -> FeatureNetwork:
     such file or it is none.
     """
     path = path or _packaged_inception()
-    digest = _digest(path)
+    digest = file_digest(path)
     try:
         with warnings.catch_warnings():  # torch.jit is deprecated, but the network exists only so
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -126,7 +126,7 @@ def open_places(path: Path) -> FeatureNetwork:
     except (KeyError, RuntimeError) as error:
         raise InputError(f"{path} is no Places365 ResNet-18: {error} is missing or odd.") from error
     module = module.to(pick_device(), memory_format=torch.channels_last)
-    return FeatureNetwork("places", f"{_digest(path)} pil-bilinear-224", for_places, module)
+    return FeatureNetwork("places", f"{file_digest(path)} pil-bilinear-224", for_places, module)
 
 
 def for_places(image: np.ndarray) -> Tensor:
@@ -190,11 +190,3 @@ def _folded(tensors: dict[str, Tensor], conv: str, norm: str, stride: int) -> nn
     folded.weight = nn.Parameter(weight * scale[:, None, None, None])
     folded.bias = nn.Parameter(bias - mean * scale)
     return folded
-
-
-def _digest(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -17,6 +17,7 @@ from core.command import progress_bar
 from core.data_trees import Pair
 from core.dataset import read_pair
 from core.errors import InputError
+from core.kept_pictures import KeptPictures
 from core.measure import Segment
 from core.palette import Palette
 from core.request import Engine, Layout, SampleRequest
@@ -79,15 +80,20 @@ def with_region(labels: np.ndarray, label: int) -> np.ndarray:
 
 
 def sample_rows(
-    rows: Sequence[LabelRow], engine: Engine, template: SampleRequest, segment: Segment | None
+    rows: Sequence[LabelRow],
+    engine: Engine,
+    template: SampleRequest,
+    segment: Segment | None,
+    kept: KeptPictures,
 ) -> None:
     """One picture of each layout, and its labels where there is a segmenter, into `rows`."""
     template = replace(template, count=1)
     with progress_bar(sum(len(row.layouts) for row in rows), "Rare labels") as bar:
         for row in rows:
-            for labels in row.layouts:
+            for number, labels in enumerate(row.layouts):
                 request = replace(template, layout=Layout(labels, template.layout.palette))
-                row.pictures += [result.image for result in results(engine, request, bar)]
+                name = f"label{row.label}-{number}"
+                row.pictures += kept.of(name, request, lambda r: results(engine, r, bar))[0]
                 if segment:
                     row.found.append(segment(row.pictures[-1], labels.shape))
 

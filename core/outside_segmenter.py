@@ -1,41 +1,36 @@
 """A segmenter for measuring: which label does each pixel of a picture look like?
 
-The network is a TFLite file that the caller names, trained on a vocabulary of its own; a CSV says
-which label of our palette each of its classes means. Nothing of it is part of the product.
+The network is a file that the caller names, trained on a vocabulary of its own; a CSV says which
+label of our palette each of its classes means. Nothing of it is part of the product.
 """
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from core.errors import InputError
+from core.files import file_digest
 from core.palette import Palette
+from core.segmenter_networks import ClassNetwork, open_network
 
 
 class OutsideSegmenter:
     """Labels the pixels of pictures.
 
-    interpreter: a TFLite interpreter with allocated tensors, from float32 `[1, H, W, 3]` in [-1, 1]
-    to logits `[1, H', W', classes]`. membership: float32 `[classes, labels]`, 1 where class means
-    label. Raises `InputError` if they disagree about the number of classes.
+    membership: float32 `[classes, labels]`, 1 where class means label. identity: changes with the
+    network and how it is used. Raises `InputError` if network and membership disagree about the
+    number of classes, in the first picture at the latest.
     """
 
-    def __init__(self, interpreter: Any, membership: np.ndarray) -> None:
-        self._interpreter, self._membership = interpreter, membership
-        (self._input,) = interpreter.get_input_details()
-        (self._output,) = interpreter.get_output_details()
-        classes = int(self._output["shape"][-1])
-        if classes != len(membership):
-            raise InputError(
-                f"The segmenter tells {classes} classes apart, but the table of its classes has "
-                f"{len(membership)} rows. The two files do not belong together."
-            )
+    def __init__(self, network: ClassNetwork, membership: np.ndarray, identity: str = "") -> None:
+        self._network, self._membership = network, membership
+        self.identity = identity and f"{identity} {membership.argmax(1).tolist()}"
+        if network.classes is not None:
+            self._check(network.classes)
 
     @property
     def tells(self) -> frozenset[int]:
@@ -44,13 +39,21 @@ class OutsideSegmenter:
 
     @classmethod
     def open(
-        cls, network: Path, classes: Path, palette: Palette, threads: int = 1
+        cls,
+        network: Path,
+        classes: Path,
+        palette: Palette,
+        threads: int = 1,
+        size: tuple[int, int] | None = None,
+        pixels: str | None = None,
     ) -> OutsideSegmenter:
-        """Open a .tflite file and its table of classes (see `read_membership`).
+        """Open a network (see `open_network`) and its table of classes (see `read_membership`).
 
-        Raises `InputError` if a file cannot be used or the TFLite interpreter is not installed.
+        Raises `InputError` if a file cannot be used or what runs the network is not installed.
         """
-        return cls(_open_interpreter(network, threads), read_membership(classes, palette))
+        membership = read_membership(classes, palette)
+        opened = open_network(network, threads, len(membership), size, pixels)
+        return cls(opened, membership, f"{file_digest(network)} {size} {pixels}")
 
     def __call__(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """The most likely label of each pixel, uint8 `[height, width]` = `size`.
@@ -58,26 +61,30 @@ class OutsideSegmenter:
         image: uint8 `[H, W, 3]`. Probabilities of classes that mean the same label add up, and are
         resized before the choice: at the network's own size the outlines would be stairs.
         """
-        probabilities = softmax(self._logits(image)) @ self._membership
+        logits = self._network(image)
+        self._check(logits.shape[-1])
+        planes = label_shares(logits, self._membership)
         height, width = size
-        planes = np.moveaxis(probabilities, -1, 0)  # one by one: cv2 takes 128 channels at most
-        resized = [cv2.resize(plane, (width, height)) for plane in planes]
+        resized = [cv2.resize(plane, (width, height)) for plane in planes]  # cv2 takes few channels
         return np.argmax(resized, axis=0).astype(np.uint8)
 
-    def _logits(self, image: np.ndarray) -> np.ndarray:
-        _, height, width, _ = (int(side) for side in self._input["shape"])
-        # PIL's bicubic, antialiased where it shrinks: docs/evaluate.md has what other filters cost.
-        resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
-        pixels = np.asarray(resized, np.float32) / 127.5 - 1
-        self._interpreter.set_tensor(self._input["index"], pixels[None])
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])[0]
+    def _check(self, classes: int) -> None:
+        if classes != len(self._membership):
+            raise InputError(
+                f"The segmenter tells {classes} classes apart, but the table of its classes has "
+                f"{len(self._membership)} rows. The two files do not belong together."
+            )
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis, float32."""
-    shifted = np.exp(logits - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
+def label_shares(logits: np.ndarray, membership: np.ndarray) -> np.ndarray:
+    """Probabilities of labels, float32 `[labels, h, w]`: the softmax of `[h, w, classes]`, added up
+    over the classes of a label."""
+    height, width, classes = logits.shape
+    rows = np.float32(logits).reshape(-1, classes)
+    shares = np.exp(rows - rows.max(1, keepdims=True))
+    sums = membership.T @ shares.T  # whole planes, as the resizing wants them
+    sums /= shares.sum(1)
+    return sums.reshape(-1, height, width)
 
 
 def read_membership(path: Path, palette: Palette) -> np.ndarray:
@@ -109,21 +116,3 @@ def _label_of(row: list[str], expected: int, path: Path, palette: Palette) -> in
     if not 0 <= label < len(palette) or palette[label].name != name:
         raise InputError(f"{where}: label {label} of palette {palette.name!r} is not {name!r}.")
     return label
-
-
-def _open_interpreter(path: Path, threads: int) -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        raise InputError(
-            "Measuring agreement needs the TFLite interpreter. Install it with "
-            "`pip install ai-edge-litert` (it comes with the extra `eval`)."
-        ) from None
-    if not path.is_file():
-        raise InputError(f"There is no segmenter {path}.")
-    try:
-        interpreter = Interpreter(str(path), num_threads=threads)
-        interpreter.allocate_tensors()
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path} is not a TFLite network: {error}.") from error
-    return interpreter

@@ -6,8 +6,11 @@ part of the product.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
@@ -15,6 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.errors import InputError
+from core.files import file_digest
+from core.pixels import from_pixels
 
 # (index in torchvision's `features`, stride, padding, max-pool before it); a tap follows each.
 ALEX = ((0, 4, 2, False), (3, 1, 2, True), (6, 1, 1, True), (8, 1, 1, False), (10, 1, 1, False))
@@ -39,8 +44,11 @@ class LPIPS(nn.Module):
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1), False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        taps = zip(self.features(a), self.features(b), strict=True)
-        return sum(self._distance(k, fa, fb) for k, (fa, fb) in enumerate(taps))
+        return self.compare(self.features(a), self.features(b))
+
+    def compare(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
+        """The distance of pictures by their `features`."""
+        return sum(self._distance(k, fa, fb) for k, (fa, fb) in enumerate(zip(a, b, strict=True)))
 
     def features(self, x: Tensor) -> list[Tensor]:
         """The five feature maps that are compared."""
@@ -71,6 +79,27 @@ class LPIPS(nn.Module):
                 x = self._conv(x, index, padding=1)
             taps.append(x)
         return taps
+
+
+class PairDistances:
+    """The LPIPS distances of every two of some pictures.
+
+    identity: changes with the network's file.
+    """
+
+    def __init__(self, network: LPIPS, identity: str) -> None:
+        self._network, self.identity = network, identity
+
+    @classmethod
+    def open(cls, path: Path) -> PairDistances:
+        """With the network of `path`. Raises `InputError` if it is none."""
+        return cls(LPIPS(path).eval(), f"lpips {file_digest(path)}")
+
+    @torch.inference_mode()
+    def __call__(self, images: Sequence[np.ndarray]) -> list[float]:
+        """images: uint8 `[H, W, 3]` of one size. Each is looked at once."""
+        seen = [self._network.features(from_pixels(image[None])) for image in images]
+        return [float(self._network.compare(a, b)) for a, b in combinations(seen, 2)]
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core import distributed
 from core.command import progress_bar
 from core.dataset import read_photo
 from core.distances import frechet_distance, kernel_distance, moments, nearest
-from core.feature_cache import find_photos, photo_features
+from core.feature_cache import find_photos, photo_features, shard_count
 from core.features import FeatureNetwork
 from core.sheets import sheet
 
@@ -41,11 +42,18 @@ class Reference:
     def open(
         cls, folder: Path, networks: Sequence[FeatureNetwork], cache: Path | None = None
     ) -> Reference:
-        """Draw the features of a folder's photos, or find them in `cache`. Raises `InputError`."""
+        """Draw the features of a folder's photos, or find them in `cache`. Raises `InputError`.
+
+        Several processes share the work by means of `cache`, which they need then.
+        """
         photos, features = find_photos(folder), {}
         for network in networks:
-            with progress_bar(len(photos), f"Reference, {network.name}") as bar:
-                features[network.name] = photo_features(network, photos, cache, bar.update)
+            title, silent = f"Reference, {network.name}", distributed.rank() > 0
+            with progress_bar(len(photos), title, silent) as bar:
+                mine = distributed.shared_range(shard_count(photos))
+                features[network.name] = photo_features(network, photos, cache, bar.update, mine)
+            if distributed.world() > 1:
+                features[network.name] = photo_features(network, photos, cache)
         return cls(folder.resolve().name, photos, features)
 
     def __len__(self) -> int:

@@ -18,6 +18,7 @@ import torch
 
 from core.checkpoint import Checkpoint
 from core.command import Progress
+from core.data_trees import Pair
 from core.dataset import Sample, to_tensors
 from core.device import pick_device, pick_precision, precision_name
 from core.errors import InputError
@@ -122,16 +123,20 @@ def reconstructed(autoencoder: Reconstruction, fidelity: Fidelity):
     The source raises `InputError` for a photo whose sides the autoencoder cannot halve three times.
     """
 
-    def source(index: int, sample: Sample, bar: Progress) -> list[np.ndarray]:
+    def source(
+        index: int, pair: Pair, sample: Sample, bar: Progress
+    ) -> tuple[list[np.ndarray], float]:
         height, width = sample.image.shape[:2]
         if height % autoencoder.factor or width % autoencoder.factor:
             raise InputError(
-                f"Photo number {index + 1} is {width}x{height}; the autoencoder needs sides that "
+                f"{pair.image} is {width}x{height}; the autoencoder needs sides that "
                 f"are multiples of {autoencoder.factor}. Crop the photos first."
             )
+        start = time.perf_counter()
         copy = autoencoder(sample)
+        seconds = time.perf_counter() - start
         fidelity.add(sample.image, copy)
-        return [copy]
+        return [copy], seconds
 
     return source
 

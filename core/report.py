@@ -59,7 +59,7 @@ def series_figures(series: Series, palette: Palette) -> dict:
     figures: dict = {"count": series.pictures}
     intervals: dict = {}
     if series.margins:
-        figures |= _agreement(series.counts, palette)
+        figures |= {"segmented": series.segmented} | _agreement(series.counts, palette)
         intervals |= agreement_intervals(series.margins)
     if series.distances:
         figures["lpips_diversity"] = diversity(series.distances)

@@ -254,7 +254,7 @@ def add_sampling_options(
     add("--guidance", type=guidance, default="1.5", help="guidance scale, 1 = off (1.5)")
     add("--eta", type=float, default=0.0, help="fresh noise a step: 0 none, 1 all (ddim, dpmpp_2m)")
     add("--seed", type=int, default=0, help="seed of the first picture (0)")
-    add("--size", type=_size, help="HxW of the picture (the layout's own)")
+    add("--size", type=size_of, help="HxW of the picture (the layout's own)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -294,7 +294,8 @@ def _steps(text: str) -> int | str:
     return int(text) if text.lstrip("-").isdigit() else text
 
 
-def _size(text: str) -> tuple[int, int]:
+def size_of(text: str) -> tuple[int, int]:
+    """(height, width) of "HxW"; for argparse."""
     try:
         height, width = (int(side) for side in text.lower().split("x"))
     except ValueError:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from core.checkpoint import Checkpoint
 from core.conversion import same_labels
 from core.errors import InputError
+from core.files import file_digest
 from core.matching import resize_shares
 from core.model.segmenter import LabelNet
 from core.palette import Palette
@@ -32,11 +33,11 @@ def segmenter_path(weights: Path | None) -> Path | None:
 class Segmenter:
     """Labels the pixels of pictures; also a `core.measure.Segment`.
 
-    model: in eval mode. palette: what its labels mean.
+    model: in eval mode. palette: what its labels mean. identity: changes with its file.
     """
 
-    def __init__(self, model: LabelNet, palette: Palette) -> None:
-        self.model, self.palette = model, palette
+    def __init__(self, model: LabelNet, palette: Palette, identity: str = "") -> None:
+        self.model, self.palette, self.identity = model, palette, identity
         weight = next(model.parameters())
         self._device, self._dtype = weight.device, weight.dtype
 
@@ -52,12 +53,12 @@ class Segmenter:
                 f"{path} finds the labels of palette {checkpoint.palette.name!r}, not those of "
                 f"{palette.name!r}. Take it away, or train one on that palette."
             )
-        return cls(checkpoint.load_segmenter(), checkpoint.palette)
+        return cls(checkpoint.load_segmenter(), checkpoint.palette, f"own {file_digest(path)}")
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Segmenter:
         """The same on another device and in another precision."""
         model = self.model.to(device, dtype).to(memory_format=torch.channels_last)
-        return Segmenter(model, self.palette)
+        return Segmenter(model, self.palette)  # other precision, other bits: no identity
 
     @torch.inference_mode()
     def probabilities(self, picture: np.ndarray) -> np.ndarray:

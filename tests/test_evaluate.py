@@ -10,11 +10,12 @@ from safetensors.torch import save_file
 
 from core.errors import InputError
 from core.evaluate import main
-from core.measure import lpips_distance
 from core.outside_segmenter import OutsideSegmenter, read_membership
 from core.palette import LabelClass, Palette
+from core.perceptual import PairDistances
 from core.report import folded, report
 from core.request import ModelInfo, Result, Started
+from core.segmenter_networks import tflite_network
 from tests.test_features import places_tensors
 
 PALETTE = Palette(
@@ -52,11 +53,16 @@ class ScriptedInterpreter:
         return np.tile(self.logits, (1, 2, 2, 1))
 
 
+def scripted(logits):
+    return tflite_network(ScriptedInterpreter(logits))
+
+
 def test_classes_of_one_label_add_their_probabilities():
     """Two weaker classes that mean sea win over one stronger class that means sky."""
     membership = np.float32([[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]])
     interpreter = ScriptedInterpreter(np.log([0.4, 0.3, 0.25, 0.05]))
-    found = OutsideSegmenter(interpreter, membership)(np.full((6, 4, 3), 255, np.uint8), (6, 4))
+    segmenter = OutsideSegmenter(tflite_network(interpreter), membership)
+    found = segmenter(np.full((6, 4, 3), 255, np.uint8), (6, 4))
     assert found.shape == (6, 4) and found.dtype == np.uint8 and (found == 1).all()
     assert interpreter.seen.shape == (1, 2, 2, 3) and (interpreter.seen == 1).all()
 
@@ -64,13 +70,13 @@ def test_classes_of_one_label_add_their_probabilities():
 def test_a_segmenter_tells_the_labels_that_its_classes_mean():
     """Sand is no class of this network: it will never be found."""
     membership = np.float32([[1, 0, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0]])
-    assert OutsideSegmenter(ScriptedInterpreter([0, 0, 0, 0]), membership).tells == {0, 1}
+    assert OutsideSegmenter(scripted([0, 0, 0, 0]), membership).tells == {0, 1}
 
 
 def test_a_network_and_a_table_of_other_classes_are_refused():
     """Otherwise every label would silently be another one."""
     with pytest.raises(InputError, match="4 classes apart.*3 rows"):
-        OutsideSegmenter(ScriptedInterpreter([0, 0, 0, 0]), np.eye(3, dtype=np.float32))
+        OutsideSegmenter(scripted([0, 0, 0, 0]), np.eye(3, dtype=np.float32))
 
 
 def table(folder, *rows):
@@ -96,6 +102,7 @@ def test_a_missing_interpreter_says_how_to_install_it(tmp_path, monkeypatch):
     """The extra is optional, so its absence is bad input and no traceback."""
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(InputError, match="pip install ai-edge-litert"):
+        (tmp_path / "net.tflite").write_bytes(b"")
         OutsideSegmenter.open(tmp_path / "net.tflite", table(tmp_path, "0,air,0,sky"), PALETTE)
 
 
@@ -119,7 +126,7 @@ class PaintedEngine:
 
 
 class MeanDifference:
-    """Stands in for LPIPS: the mean absolute difference of two batches."""
+    """Stands in for LPIPS: the mean absolute difference of two pictures."""
 
     def __init__(self, path):
         pass
@@ -127,7 +134,10 @@ class MeanDifference:
     def eval(self):
         return self
 
-    def __call__(self, a, b):
+    def features(self, x):
+        return x
+
+    def compare(self, a, b):
         return (a - b).abs().mean((1, 2, 3))
 
 
@@ -136,18 +146,25 @@ def by_color(image, size):
     return (image[:, :, None] == PALETTE.colors).all(-1).argmax(-1).astype(np.uint8)
 
 
-@pytest.fixture
-def data(tmp_path):
-    """Two layouts, half sky and half sea, with photos in the right colours."""
+def make_data(folder):
+    """Two layouts, half sky and half sea, with photos in the right colours, and a weights file."""
     labels = np.repeat(np.uint8([0, 1]), 32).reshape(8, 8)
     for part, array in (("images", PALETTE.colors[labels]), ("labels", labels)):
-        (tmp_path / part).mkdir()
+        (folder / part).mkdir()
         for name in ("a.png", "b.png"):
-            Image.fromarray(array).save(tmp_path / part / name)
-    return tmp_path
+            Image.fromarray(array).save(folder / part / name)
+    (folder / "w").write_bytes(b"weights")
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    """See `make_data`."""
+    return make_data(tmp_path)
 
 
 def run(data, *arguments, engine=None):
+    arguments = [data / "w" if argument == "w" else argument for argument in arguments]
     networks = ("--segmenter", "net.tflite", "--segmenter-classes", "classes.csv")
     return main(
         [str(a) for a in ("--data", data, "--threads", 1, *networks, *arguments)],
@@ -179,9 +196,11 @@ def test_every_picture_has_a_seed_of_its_own(data):
 def test_lpips_compares_every_two_pictures_of_a_layout(data, tmp_path, monkeypatch):
     """Three pictures make three distances, of images in [-1, 1]."""
     monkeypatch.setattr("core.perceptual.LPIPS", MeanDifference)
-    distances = lpips_distance(tmp_path)([np.full((2, 2, 3), v, np.uint8) for v in (0, 0, 255)])
+    (data / "net").write_bytes(b"")
+    distance = PairDistances.open(data / "net")
+    distances = distance([np.full((2, 2, 3), v, np.uint8) for v in (0, 0, 255)])
     assert distances == pytest.approx([0, 2, 2])
-    options = ("--weights", "w", "--seeds", 2, "--lpips", "net", "--out", tmp_path)
+    options = ("--weights", "w", "--seeds", 2, "--lpips", data / "net", "--out", tmp_path)
     assert run(data, *options) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["pictures"]["lpips_diversity"] == 0
