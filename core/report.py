@@ -153,8 +153,8 @@ def autoencoder_report(figures: dict) -> str:
         blocks, rms = figures["flat_blocks"], figures["flat_rms"]
         lines.append(f"error in {blocks} flat blocks: {rms:.2f} of 255 levels")
     lines.append(
-        f"decoder: {figures['decoder_ms']:.1f} ms for 256x256 ({figures['precision']}, "
-        f"{figures['threads']} threads)"
+        f"decoder: {figures['decoder_ms']:.1f} ms for 256x256, a new layout "
+        f"{figures['layout_ms']:.1f} ms ({figures['precision']}, {figures['threads']} threads)"
     )
     return "\n".join(lines)
 

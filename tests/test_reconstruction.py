@@ -82,6 +82,7 @@ def test_a_checkpoint_decodes_and_is_timed(make_checkpoint, monkeypatch):
     assert copy.shape == (16, 24, 3) and copy.dtype == np.uint8
     timing = autoencoder.timing()
     assert timing["decoder_ms"] > 0 and timing["precision"] == "float32"
+    assert timing["layout_ms"] < 1  # it reads none
     assert timing["threads"] == 1 and autoencoder.palette.name == "tiny"
 
 
