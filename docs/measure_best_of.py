@@ -66,7 +66,7 @@ def main() -> None:
         print(f"{len(gains)}: chance {chance[-1]:.3f}, gain {gains[-1]:+.3f}", flush=True)
     low, high = mean_interval(gains)
     print(
-        f"{len(gains)} layouts, {args.seeds} seeds: pixel accuracy {np.mean(chance):.3f} by chance, "
+        f"{len(gains)} layouts, {args.seeds} seeds: accuracy {np.mean(chance):.3f} by chance, "
         f"{np.mean(gains):+.4f} ({low:+.4f} to {high:+.4f}) by choice, "
         f"{np.mean(rooms):+.4f} at most"
     )
