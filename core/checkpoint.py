@@ -2,7 +2,8 @@
 
 The header is JSON under the metadata key `sdm-studio`: spec, schedule, the whole palette, a summary
 of the training, and the licence. Opening a model needs its path and nothing else. Tensor names are
-those of the modules, behind `unet.`, `autoencoder.` and `segmenter.`. No pickle is ever read.
+those of the modules, behind `unet.`, `autoencoder.`, `segmenter.` and `spade.`. No pickle is ever
+read.
 
 A low-rank file names its base and holds updates only (see `core.lora`); its networks come out with
 the updates added, like those of any other file.
@@ -27,8 +28,17 @@ from core.files import atomic_path
 from core.header import HEADER_KEY
 from core.lora import merged
 from core.model.autoencoder import Autoencoder
+from core.model.instant import InstantNet
 from core.model.segmenter import LabelNet
-from core.model.spec import AutoencoderSpec, ModelSpec, SegmenterSpec, SpecError, spec_from_dict
+from core.model.spec import (
+    AutoencoderSpec,
+    InstantSpec,
+    ModelSpec,
+    SegmenterSpec,
+    SpadeSpec,
+    SpecError,
+    spec_from_dict,
+)
 from core.model.unet import SDMUNet
 from core.palette import Palette, PaletteError
 from core.schedule import ScheduleSpec
@@ -43,7 +53,7 @@ class CheckpointError(InputError):
 @dataclass(frozen=True)
 class Checkpoint:
     """The header of a checkpoint. `spec` is None for a file without a diffusion model: it holds an
-    autoencoder or a segmenter alone. `base` is what a low-rank file rides on.
+    autoencoder, a segmenter or a SPADE generator alone. `base` is what a low-rank file rides on.
     """
 
     palette: Palette
@@ -52,6 +62,7 @@ class Checkpoint:
     autoencoder: AutoencoderSpec | None = None
     segmenter: SegmenterSpec | None = None
     base: Base | None = None
+    spade: SpadeSpec | InstantSpec | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     path: Path | None = None
@@ -59,7 +70,8 @@ class Checkpoint:
     @property
     def picture_size(self) -> tuple[int, int]:
         """(height, width) that the model was trained at; 256 squared for an autoencoder alone."""
-        return self.spec.picture_size if self.spec else (256, 256)
+        spec = self.spec or self.spade
+        return spec.picture_size if spec else (256, 256)
 
     # -- files ------------------------------------------------------------------------------------
 
@@ -106,6 +118,7 @@ class Checkpoint:
                 autoencoder=alone,
                 segmenter=segmenter,
                 base=base,
+                spade=data.get("spade") and spade_spec(data["spade"]),
                 training=data["training"],
                 licence=data["licence"],
                 path=path,
@@ -147,6 +160,7 @@ class Checkpoint:
             "autoencoder": self.autoencoder and asdict(self.autoencoder),
             "segmenter": self.segmenter and asdict(self.segmenter),
             "base": self.base and asdict(self.base),
+            "spade": self.spade and spade_header(self.spade),
             "palette": self.palette.to_dict(),
             "training": dict(self.training),
             "licence": self.licence,
@@ -162,6 +176,7 @@ class Checkpoint:
         """The U-Net in float32. Raises `CheckpointError` if it is not there or does not fit."""
         if self.spec is None:
             held = "a segmenter" if self.segmenter else "an autoencoder"
+            held = "a SPADE generator" if self.spade else held
             raise CheckpointError(f"{self.path} holds {held} alone, no diffusion model.")
         return self._filled(SDMUNet, self.spec, "unet")
 
@@ -182,6 +197,15 @@ class Checkpoint:
                 f"palette of {len(self.palette)}. The file is damaged or hand-made."
             )
         return self._filled(LabelNet, self.segmenter, "segmenter")
+
+    def load_spade(self) -> InstantNet:
+        """The generator and what it needs, in float32, in eval mode.
+
+        Raises `CheckpointError` if it is not there or does not fit.
+        """
+        if self.spade is None:
+            raise CheckpointError(f"{self.path} holds no SPADE generator.")
+        return self._filled(InstantNet, self.spade, "spade")
 
     def _filled(self, make: type[nn.Module], spec: Any, part: str) -> Any:
         with torch.device("meta"):  # no time lost on random weights
@@ -220,3 +244,22 @@ class Checkpoint:
                 return {k.removeprefix(f"{part}."): file.get_tensor(k) for k in names}
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{self.path} cannot be read: {error}.") from error
+
+
+SPADES = {"compact": InstantSpec, "official": SpadeSpec}
+
+
+def spade_header(spec: SpadeSpec | InstantSpec) -> dict[str, Any]:
+    """A spec as the header has it: with the kind of network that it is of."""
+    (kind,) = (name for name, cls in SPADES.items() if isinstance(spec, cls))
+    return {"kind": kind, **asdict(spec)}
+
+
+def spade_spec(data: Mapping[str, Any]) -> SpadeSpec | InstantSpec:
+    """The inverse of `spade_header`. Raises `SpecError`."""
+    rest = {k: v for k, v in data.items() if k != "kind"}
+    if data["kind"] == "compact":
+        return InstantSpec.from_dict(rest)
+    if data["kind"] == "official":
+        return spec_from_dict(SpadeSpec, rest)
+    raise SpecError(f"A SPADE of the kind {data['kind']!r} is from a newer version.")

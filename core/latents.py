@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from core.device import pick_precision
 from core.labelmap import layout_edges
 from core.model.autoencoder import Autoencoder
 from core.palette import Palette
+from core.pixels import from_pixels
 
 ENCODE_BATCH = 8  # photos at a time
 
@@ -22,8 +24,9 @@ class LatentDataset(Dataset):
     """Latents beside label coverage. An item is asked for by `(index, seed)`; some are mirrored.
 
     Gives `x0` float16 `[C, h, w]`, `y` float32 `[num_classes, h, w]` (each label's share of the
-    latent pixel) and `seed`. Every photo gives `crops` pictures of `size`: first its middle, then
-    places that a generator with the photo's number chooses. An index counts crops.
+    latent pixel) and `seed`; with `thumbnail`, the crop at so many pixels a side too, float32 `[3,
+    thumbnail, thumbnail]` in [-1, 1]. Every photo gives `crops` pictures of `size`: first its
+    middle, then places that a generator with the photo's number chooses. An index counts crops.
     """
 
     def __init__(
@@ -32,10 +35,12 @@ class LatentDataset(Dataset):
         autoencoder: Autoencoder,
         progress: Callable[[Iterator], Iterator] = iter,
         crops: int = 1,
+        thumbnail: int = 0,
     ) -> None:
         self.palette, self.size, self.pairs = pairs.palette, pairs.size, pairs
         self.factor, self.crops = autoencoder.spec.factor, crops
         self.samples: list[Sample] = []
+        self.thumbnail, self.thumbnails = thumbnail, []
         starts = range(0, len(pairs), ENCODE_BATCH)
         self.latents = torch.cat([self._encode(start, autoencoder) for start in progress(starts)])
 
@@ -49,7 +54,11 @@ class LatentDataset(Dataset):
         if flipped:
             sample = mirror(sample, self.palette)
         y = coverage(sample.labels, sample.instances, self.palette, self.factor)
-        return {"x0": self.latents[index, flipped], "y": y, "seed": seed}
+        gives = {"x0": self.latents[index, flipped], "y": y, "seed": seed}
+        if self.thumbnail:
+            small = self.thumbnails[index]
+            gives["thumbnail"] = from_pixels((small[:, ::-1] if flipped else small)[None])[0]
+        return gives
 
     @torch.no_grad()
     def _encode(self, start: int, autoencoder: Autoencoder) -> Tensor:
@@ -57,6 +66,8 @@ class LatentDataset(Dataset):
         indices = range(start, min(start + ENCODE_BATCH, len(self.pairs)))
         samples = [c for i in indices for c in self._crops(i)]
         self.samples += [Sample(s.image[:0], s.labels.copy(), s.instances) for s in samples]
+        if self.thumbnail:
+            self.thumbnails += [thumbnail_of(s.image, self.thumbnail) for s in samples]
         pairs = [m for s in samples for m in (s, mirror(s, self.palette))]
         both = [to_tensors(s, self.palette)["image"] for s in pairs]
         device = autoencoder.latent_mean.device
@@ -75,6 +86,11 @@ class LatentDataset(Dataset):
             yield cut(sample, top, left, self.size)
 
 
+def thumbnail_of(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture uint8 `[H, W, 3]` at `side` x `side` pixels, whatever its proportions."""
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
 def coverage(
     labels: np.ndarray, instances: np.ndarray | None, palette: Palette, factor: int
 ) -> Tensor:
@@ -83,13 +99,21 @@ def coverage(
     Equals average-pooling the one-hot layout, which it never builds: counting is a hundred times
     quicker, and training does it for every sample.
     """
+    edges = layout_edges(labels, instances) if palette.instance_edges else None
+    return shares_of(labels, edges, palette, factor)
+
+
+def shares_of(
+    labels: np.ndarray, edges: np.ndarray | None, palette: Palette, factor: int
+) -> Tensor:
+    """The same of a part of a layout whose edges (bool `[H, W]`) are known."""
     height, width = (side // factor for side in labels.shape)
     rows, columns = np.indices(labels.shape, sparse=True)
     cells = (rows // factor) * width + columns // factor
     places = labels.astype(np.int64) * (height * width) + cells
     counts = np.bincount(places.ravel(), minlength=len(palette) * height * width)
     y = torch.from_numpy(counts.reshape(len(palette), height, width) / factor**2).float()
-    if not palette.instance_edges:
+    if edges is None:
         return y
-    edges = torch.from_numpy(layout_edges(labels, instances))[None].float()
-    return torch.cat([y, torch.nn.functional.avg_pool2d(edges, factor)])
+    shares = torch.nn.functional.avg_pool2d(torch.from_numpy(edges)[None].float(), factor)
+    return torch.cat([y, shares])

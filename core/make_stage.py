@@ -18,12 +18,15 @@ from core.conversion import Conversion, same_labels
 from core.dataset import PairDataset
 from core.distillation import ConsistencyObjective
 from core.errors import InputError
+from core.instant_stage import InstantStage
 from core.latents import LatentDataset
 from core.lora import LowRank
 from core.lora_stage import LowRankStage
 from core.model.autoencoder import Autoencoder
+from core.model.discriminator import LabelDiscriminator
+from core.model.instant import THUMBNAIL
 from core.model.segmenter import LabelNet
-from core.model.spec import AutoencoderSpec, ModelSpec, SegmenterSpec, spec_from_dict
+from core.model.spec import AutoencoderSpec, InstantSpec, ModelSpec, SegmenterSpec, spec_from_dict
 from core.model.unet import SDMUNet
 from core.objective import DiffusionObjective, balanced_weights
 from core.palette import Palette, normalise
@@ -66,6 +69,8 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
         return _distillation(args, data, device)
     if args.stage == "segmenter":
         return _segmenter(args, data, device)
+    if args.stage == "instant":
+        return _instant(args, data, device)
     return _diffusion(args, data, device)
 
 
@@ -189,6 +194,29 @@ def _segmenter(args: argparse.Namespace, data: PairDataset, device: torch.device
         model.load_state_dict(old.state_dict())
     weights = balanced_weights(label_shares(data), args.balance) if args.balance else None
     return SegmenterStage(data, model, device, weights)
+
+
+def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) -> InstantStage:
+    """The stage that learns to make latents in one pass, with the decoder of `--autoencoder`."""
+    if not args.autoencoder:
+        raise InputError("--stage instant needs --autoencoder: it makes the latents of one.")
+    autoencoder = _latents_of(args, None, data, device)
+    height, width = data.size
+    given = {
+        "label_channels": data.palette.num_channels,
+        "autoencoder": asdict(autoencoder.spec),
+        "image_size": width,
+        "aspect_ratio": width / height,
+    }
+    spec = InstantSpec.from_dict(given | args.spec)
+    multiple = max(spec.multiple, LabelDiscriminator.multiple * spec.autoencoder.factor)
+    if height % multiple or width % multiple:
+        raise InputError(
+            f"--size {height}x{width} must be multiples of {multiple} for this network."
+        )
+    weights = balanced_weights(label_shares(data), args.balance)
+    dataset = LatentDataset(data, autoencoder, progress, args.crops, THUMBNAIL)
+    return InstantStage(dataset, autoencoder, spec, weights, device)
 
 
 def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:

@@ -56,9 +56,9 @@ DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "landscap
 
 def open_engine(path: Path) -> Engine:
     """The engine of a checkpoint. torch is imported here, so that `--help` need not wait for it."""
-    from core.engine import Engine as TorchEngine
+    from core.opening import open_model
 
-    return TorchEngine.open(path)
+    return open_model(path)
 
 
 def main(argv: list[str] | None = None, open_engine: Callable[[Path], Engine] = open_engine) -> int:

@@ -4,6 +4,7 @@
     python -m core.train --data DIR --palette NAME|FILE --out DIR --autoencoder FILE
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage segmenter
     python -m core.train --data DIR --palette NAME|FILE --out DIR --init FILE --lora 8
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage instant --autoencoder FILE
     python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
@@ -89,6 +90,14 @@ DEFAULTS = {
         "size": (128, 128),
         "weighting": "uniform",
     },
+    "instant": {
+        "steps": 8_000,
+        "lr": 4e-4,
+        "lr_schedule": "cosine",
+        "ema": 0.998,
+        "size": (256, 256),
+        "weighting": "uniform",
+    },
     "diffusion": {  # the paper's
         "steps": 300_000,
         "lr": 1e-4,
@@ -99,7 +108,7 @@ DEFAULTS = {
     },
 }
 
-STAGES = ("autoencoder", "diffusion", "distillation", "segmenter")
+STAGES = ("autoencoder", "diffusion", "distillation", "segmenter", "instant")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -75,7 +75,8 @@ class TrainRun:
     """An objective with its optimiser and moving average, at a step.
 
     An objective may have `lr_scales`: what the learning rate is multiplied by for parameters whose
-    names begin so. Each such group is clipped by its own norm.
+    names begin so. Each such group is clipped by its own norm. It may also have `betas` of its own
+    for Adam: those of adversaries forget faster.
 
     Raises `TrainingError` from `load` if a state file is damaged or belongs to another network.
     """
@@ -90,6 +91,7 @@ class TrainRun:
         self.optimizer = torch.optim.AdamW(
             grouped(trained, getattr(objective, "lr_scales", {})),
             settings.lr,
+            getattr(objective, "betas", (0.9, 0.999)),
             weight_decay=settings.weight_decay,
             fused=True,
         )

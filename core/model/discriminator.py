@@ -1,13 +1,18 @@
-"""A small patch discriminator: is this patch a photo or a decoder's work? (Isola et al. 2017)"""
+"""Discriminators: is this patch a photo or a network's work, and what does it show?"""
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+SLOPE = 0.2  # of the leaky ReLU below zero
 
 
 class PatchDiscriminator(nn.Module):
     """Pictures `[N, 3, H, W]` in [-1, 1] to scores `[N, 1, H/8, W/8]`: above 0 means photo.
+    After Isola et al. 2017.
 
     Each score sees a patch of 38 pixels. Spectral norm keeps it from running ahead of the decoder
     (Miyato et al. 2018); it has no other norm, which would mix the pictures of a batch.
@@ -19,9 +24,60 @@ class PatchDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         for inner, outer in zip(widths, widths[1:]):
             conv = nn.Conv2d(inner, outer, 4, stride=2, padding=1)
-            layers += [spectral_norm(conv), nn.LeakyReLU(0.2)]
+            layers += [spectral_norm(conv), nn.LeakyReLU(SLOPE)]
         layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, picture: Tensor) -> Tensor:
         return self.layers(picture)
+
+
+class LabelDiscriminator(nn.Module):
+    """Latents `[N, C, h, w]` to logits `[N, labels + 1, h, w]`: the label of each place, or made.
+
+    A U-Net, as in OASIS (Schönfeld et al., arXiv 2012.04781): a real place is to be told by its
+    label, a made one by the first logit. So it teaches what each label looks like.
+    """
+
+    multiple = 8  # sides of the latents
+
+    def __init__(
+        self, channels: int, labels: int, widths: tuple[int, int, int] = (48, 96, 128)
+    ) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.down = nn.ModuleList(
+            [
+                _normed(channels, first),
+                nn.Sequential(_halved(first, second), _Leaky(), _normed(second, second)),
+                nn.Sequential(_halved(second, third), _Leaky(), _normed(third, third)),
+                _halved(third, third),
+            ]
+        )
+        self.up = nn.ModuleList(
+            [_normed(2 * third, second), _normed(2 * second, first), _normed(2 * first, first)]
+        )
+        self.out = nn.Conv2d(first, labels + 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = []
+        for layer in self.down:
+            x = F.leaky_relu(layer(x), SLOPE)
+            kept.append(x)
+        for layer, beside in zip(self.up, reversed(kept[:-1]), strict=True):
+            wide = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = F.leaky_relu(layer(torch.cat([wide, beside], dim=1)), SLOPE)
+        return self.out(x)
+
+
+class _Leaky(nn.LeakyReLU):
+    def __init__(self) -> None:
+        super().__init__(SLOPE)
+
+
+def _normed(inner: int, outer: int) -> nn.Module:
+    return spectral_norm(nn.Conv2d(inner, outer, 3, padding=1))
+
+
+def _halved(inner: int, outer: int) -> nn.Module:
+    return spectral_norm(nn.Conv2d(inner, outer, 4, stride=2, padding=1))

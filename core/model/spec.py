@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from core.errors import InputError
 
 T = TypeVar("T")
+UPSAMPLINGS = {"normal": 0, "more": 1, "most": 2}  # SPADE: doublings beyond five
 
 
 class SpecError(InputError):
@@ -53,6 +54,90 @@ class SegmenterSpec:
     def multiple(self) -> int:
         """Sides of a picture must be multiples of this many pixels."""
         return self.factor * 2 ** (len(self.widths) - 1)
+
+
+@dataclass(frozen=True)
+class SpadeSpec:
+    """The SPADE generator of the paper. The first group carries the official options' names."""
+
+    label_channels: int  # channels of y: labels, plus one for instance edges
+    ngf: int = 64  # channels of the last block; the first ones have 16 times as many
+    crop_size: int = 256  # width of a picture
+    aspect_ratio: float = 1.0  # width / height
+    num_upsampling_layers: Literal["normal", "more", "most"] = "normal"
+    use_vae: bool = False  # pictures begin with a style vector instead of the layout
+    z_dim: int = 256  # numbers of a style
+
+    encoder: bool = False  # the style encoder is there too: a style can come from a picture
+
+    def __post_init__(self) -> None:
+        if self.num_upsampling_layers not in UPSAMPLINGS:
+            raise SpecError(
+                f"num_upsampling_layers {self.num_upsampling_layers!r} is not normal, more or most."
+            )
+        if self.encoder and not self.use_vae:
+            raise SpecError("A style encoder is of use only with use_vae.")
+        if min(self.first_size) < 1:
+            raise SpecError(f"crop_size {self.crop_size} is too small for so many halvings.")
+
+    @property
+    def multiple(self) -> int:
+        """Sides of a picture must be multiples of this many pixels."""
+        return 2 ** (5 + UPSAMPLINGS[self.num_upsampling_layers])
+
+    @property
+    def first_size(self) -> tuple[int, int]:
+        """(height, width) of the first feature map, as the official code rounds it."""
+        width = self.crop_size // self.multiple
+        return round(width / self.aspect_ratio), width
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) of the pictures it was trained on."""
+        height, width = self.first_size
+        return height * self.multiple, width * self.multiple
+
+
+@dataclass(frozen=True)
+class InstantSpec:
+    """The compact generator: layout and style to latents in one pass, and the decoder of those.
+
+    widths, blocks: of the levels at 1/32, 1/16 and 1/8 of the picture.
+    """
+
+    label_channels: int  # channels of y: labels, plus one for instance edges
+    autoencoder: AutoencoderSpec
+    widths: tuple[int, ...] = (192, 192, 64)
+    blocks: tuple[int, ...] = (1, 2, 1)
+    hidden: int = 32  # channels that layout, noise and style become before they modulate
+    style: int = 32  # numbers of a style
+    noise: int = 8  # channels of noise beside the layout, at every level
+    image_size: int = 256  # width of a training picture, in pixels
+    aspect_ratio: float = 1.0  # width / height of a training picture
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or not self.widths:
+            raise SpecError(f"widths {self.widths} and blocks {self.blocks} differ in number.")
+
+    @property
+    def multiple(self) -> int:
+        """Sides of a picture must be multiples of this many pixels."""
+        return self.autoencoder.factor * 2 ** (len(self.widths) - 1)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) of the pictures it was trained on."""
+        return round(self.image_size / self.aspect_ratio), self.image_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> InstantSpec:
+        """The inverse of `to_dict`. Raises `SpecError` for unknown fields."""
+        inner = spec_from_dict(AutoencoderSpec, data["autoencoder"])
+        return spec_from_dict(cls, {**data, "autoencoder": inner})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,267 @@
+"""The compact generator, opened and ready: a picture, or a part of one, in one pass.
+
+It is a `core.painting.Painter`, and answers requests as an engine does, so that it can be sampled
+and measured by the same commands.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.checkpoint import Checkpoint
+from core.conversion import same_labels
+from core.device import pick_device, pick_precision, precision_name
+from core.embedding import Area, Marks
+from core.labelmap import Box, layout_edges, nearest_resize
+from core.latents import shares_of, thumbnail_of
+from core.model.autoencoder import LayoutHint
+from core.model.instant import THUMBNAIL, InstantNet
+from core.painting import Style
+from core.palette import Palette
+from core.pixels import from_pixels, to_pixels
+from core.request import Event, Layout, ModelInfo, RequestError, Result, SampleRequest, Started
+
+MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
+STYLE_SALT = 0x5717E  # a seed's style and its noise are drawn apart
+
+
+class Windows(NamedTuple):
+    """What must be computed for a box of the picture: of each resolution, the part that is seen.
+
+    Every part is as much larger than the next as the convolutions in between can see.
+    """
+
+    half: Area  # at 1/2 and above
+    quarter: Area
+    eighth: Area
+    latents: Area  # what the generator makes
+
+    @classmethod
+    def around(cls, box: Area, canvas: tuple[int, int], reach: int, blocks: int, align: int):
+        """reach: of the generator, in latent pixels. blocks: of the decoder, at 1/4 and at 1/8.
+
+        align: the generator begins on a multiple of so many latent pixels.
+        """
+        at = {f: (canvas[0] // f, canvas[1] // f) for f in (2, 4, 8)}
+        half = box.shrunk(2).grown(5, at[2])  # residual 2, hint 1, out 1, finish 1
+        quarter = half.shrunk(2).grown(2 * blocks + 2, at[4])
+        eighth = quarter.shrunk(2).grown(2 * blocks + 1, at[8])
+        latents = eighth.grown(reach, at[8]).shrunk(align).enlarged(align)
+        return cls(half, quarter, eighth, latents)
+
+
+class InstantPainter:
+    """A checkpoint of the compact generator on a device. See `core.painting.Painter`."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+        self.checkpoint, self.device, self.dtype = checkpoint, device, dtype
+        net = checkpoint.load_spade().to(device, dtype)
+        self.net: InstantNet = net.to(memory_format=torch.channels_last)
+        self.info = painter_info(checkpoint, device, dtype)
+        self._noise: tuple[tuple, list[Tensor]] = ((), [])
+
+    @classmethod
+    def open(
+        cls, path: str | Path, device: str | None = None, precision: str | None = None
+    ) -> InstantPainter:
+        """Open a checkpoint. Raises `CheckpointError` with one sentence if it holds no painter."""
+        where = pick_device(device)
+        return cls(Checkpoint.open(path), where, pick_precision(where, precision))
+
+    # -- styles -----------------------------------------------------------------------------------
+
+    def random_style(self, seed: int) -> Style:
+        """See `core.painting.Painter`."""
+        generator = torch.Generator().manual_seed(seed ^ STYLE_SALT)
+        return Style(torch.randn(self.net.spec.style, generator=generator).numpy(), seed)
+
+    @torch.inference_mode()
+    def style_of(self, picture: np.ndarray, seed: int = 0) -> Style:
+        """See `core.painting.Painter`."""
+        small = from_pixels(thumbnail_of(picture, THUMBNAIL)[None]).to(self.device, self.dtype)
+        mean, _ = self.net.style(small)
+        return Style(mean[0].float().cpu().numpy(), seed)
+
+    # -- pictures ---------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def paint(self, layout: Layout, style: Style, box: Box | None = None) -> np.ndarray:
+        """See `core.painting.Painter`."""
+        canvas = self.picture_size(layout.size)
+        area = Area(0, 0, *canvas)
+        if box is not None:
+            area = _area(box, canvas)
+        marks = marks_of(layout, canvas)
+        blocks, spec = self.net.spec.autoencoder.blocks, self.net.spec
+        align = 2 ** (len(spec.widths) - 1)
+        windows = Windows.around(area, canvas, self.net.generator.reach, blocks, align)
+        latents = self._latents(marks, style, canvas, windows)
+        latents = latents[..., *windows.eighth.within(windows.latents).slices]
+        hints = Hints(marks, self.checkpoint.palette, windows, blocks, latents)
+        cuts = {
+            blocks + 1: windows.quarter.within(windows.eighth.enlarged(2)).slices,
+            2 * blocks + 4: windows.half.within(windows.quarter.enlarged(2)).slices,
+        }
+        made = self.net.decode(
+            latents, lambda number: hints.of(number, self.net.hints[str(number)]), cuts
+        )
+        inner = area.within(windows.half.enlarged(2)).slices
+        return to_pixels(made[..., *inner])[0]
+
+    def picture_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the picture of a layout of `size`."""
+        multiple = self.net.spec.multiple
+        height, width = (max(1, round(side / multiple)) * multiple for side in size)
+        if height * width > MAX_PIXELS:
+            raise RequestError(
+                f"A picture of {width}x{height} is too large; up to 4096x4096 can be made."
+            )
+        return height, width
+
+    def _latents(
+        self, marks: Marks, style: Style, canvas: tuple[int, int], windows: Windows
+    ) -> Tensor:
+        """Normalised latents of a window of the picture."""
+        factor, window = self.net.spec.autoencoder.factor, windows.latents
+        seen = window.enlarged(factor).slices
+        edges = None if marks.edges is None else marks.edges[seen]
+        y = shares_of(marks.labels[seen], edges, self.checkpoint.palette, factor)[None]
+        y = y.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        vector = torch.from_numpy(style.vector)[None].to(self.device, self.dtype)
+        size = canvas[0] // factor, canvas[1] // factor
+        halvings = reversed(range(len(self.net.spec.widths)))
+        noise = [
+            level[..., *window.shrunk(1 << k).slices]
+            for level, k in zip(self._noise_of(style.seed, size), halvings, strict=True)
+        ]
+        return self.net.generator(y, vector, noise)
+
+    def _noise_of(self, seed: int, size: tuple[int, int]) -> list[Tensor]:
+        """The noise of all levels of a canvas; the last one's is kept."""
+        if self._noise[0] != (seed, size):
+            generator = torch.Generator().manual_seed(seed)
+            shapes = self.net.generator.noise_shapes(*size)
+            drawn = [torch.randn(1, *shape, generator=generator) for shape in shapes]
+            noise = [level.to(self.device, self.dtype) for level in drawn]
+            self._noise = ((seed, size), noise)
+        return self._noise[1]
+
+    # -- as an engine -----------------------------------------------------------------------------
+
+    def sample(
+        self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
+    ) -> Iterator[Event]:
+        """One `Result` for each seed, in its random style; there is nothing to guide."""
+        check_request(request, self.checkpoint, self.info)
+        return painted(self, request)
+
+    def recombine(self, request: SampleRequest, guidance_scale: float) -> np.ndarray | None:
+        """None: there is no guidance."""
+        return None
+
+
+def painted(painter, request: SampleRequest) -> Iterator[Event]:
+    """The events of a request that a painter fulfils."""
+    yield Started(request, 1)
+    layout = request.layout
+    if request.size is not None:
+        layout = resized(layout, request.size)
+    for seed in request.seeds:
+        started = time.perf_counter()
+        image = painter.paint(layout, painter.random_style(seed))
+        seconds = time.perf_counter() - started
+        yield Result(image, request.single(seed), seconds, painter.info.name)
+
+
+def check_request(request: SampleRequest, checkpoint: Checkpoint, info: ModelInfo) -> None:
+    """Raise `RequestError` for what a painter cannot do."""
+    mine, given = checkpoint.palette, request.layout.palette
+    if not same_labels(given, mine):
+        raise RequestError(
+            f"The layout is painted in palette {given.name!r}, but {info.name} was "
+            f"trained on {mine.name!r}. Choose other weights, or paint in that palette."
+        )
+    if request.inpaint or request.start or request.student:
+        raise RequestError(
+            f"{info.name} paints whole pictures in one pass. For edits, forks and few-step "
+            "students choose a diffusion model."
+        )
+
+
+def painter_info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> ModelInfo:
+    """What a painter tells about itself."""
+    path, training, spec = checkpoint.path, checkpoint.training, checkpoint.spade
+    steps = f"{training.get('step', '?')} steps on {training.get('device', '?')}"
+    return ModelInfo(
+        name=path.stem if path else "painter",
+        palette=checkpoint.palette,
+        size=spec.picture_size,
+        multiple=spec.multiple,
+        device=device.type,
+        precision=precision_name(dtype),
+        summary=steps if "step" in training else "",
+    )
+
+
+class Hints:
+    """gamma and beta of the decoder's layers, of the part of the layout that each of them sees."""
+
+    def __init__(
+        self, marks: Marks, palette: Palette, windows: Windows, blocks: int, like: Tensor
+    ) -> None:
+        """blocks: of the decoder at each resolution. like: a tensor of its device and type."""
+        self.marks, self.palette, self.like = marks, palette, like
+        self.places = {
+            blocks + 2: (windows.quarter, 4),
+            2 * blocks + 4: (windows.half, 2),
+            2 * blocks + 8: (windows.half.enlarged(2), 1),
+        }
+
+    def of(self, number: int, hint: LayoutHint) -> tuple[Tensor, Tensor]:
+        """gamma and beta for the output of layer `number`, `[1, C, h, w]` each."""
+        window, factor = self.places[number]
+        cut = window.enlarged(factor).slices
+        labels, edges = (None if a is None else a[cut] for a in self.marks)
+        if factor > 1 or edges is not None:
+            shares = shares_of(labels, edges, self.palette, factor)[None].to(self.like)
+            told = F.silu(hint.shared(shares.contiguous(memory_format=torch.channels_last)))
+        else:  # a pixel has one label: what becomes of it stands in a table
+            table = F.silu(hint.shared.weight[:, :, 0, 0].T + hint.shared.bias)
+            ids = torch.from_numpy(labels.astype(np.int32))  # int64 takes forty times as long
+            told = F.embedding(ids.to(table.device), table).permute(2, 0, 1)[None]
+        gamma, beta = hint.modulation(told).chunk(2, dim=1)
+        return gamma, beta
+
+
+def marks_of(layout: Layout, canvas: tuple[int, int]) -> Marks:
+    """What the networks are shown of a layout, at the size of the canvas."""
+    labels = nearest_resize(layout.labels, canvas)
+    if not layout.palette.instance_edges:
+        return Marks(labels, None)
+    instances = layout.instances
+    if instances is not None:
+        instances = nearest_resize(instances, canvas)
+    return Marks(labels, layout_edges(labels, instances))
+
+
+def resized(layout: Layout, size: tuple[int, int]) -> Layout:
+    """A layout at another (height, width)."""
+    instances = layout.instances
+    if instances is not None:
+        instances = nearest_resize(instances, size)
+    return Layout(nearest_resize(layout.labels, size), layout.palette, instances)
+
+
+def _area(box: Box, canvas: tuple[int, int]) -> Area:
+    box = box.clip(canvas)
+    if box.empty:
+        raise RequestError(f"The box lies outside of the picture of {canvas[1]}x{canvas[0]}.")
+    return Area(box.y, box.x, box.y + box.height, box.x + box.width)

@@ -1,0 +1,20 @@
+"""One door for every kind of checkpoint: what can answer requests, of whatever network it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.checkpoint import Checkpoint
+from core.engine import Engine
+from core.instant import InstantPainter
+
+
+def open_model(
+    path: str | Path, device: str | None = None, precision: str | None = None
+) -> Engine | InstantPainter:
+    """An engine for a diffusion model, a painter for a generator that answers in one pass.
+
+    Raises `CheckpointError` with one sentence if the file is neither.
+    """
+    kind = InstantPainter if Checkpoint.open(path).spade else Engine
+    return kind.open(path, device, precision)

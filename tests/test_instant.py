@@ -1,0 +1,194 @@
+"""The compact generator: what it learns, what it paints, and that a part is a part of the whole."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from core import sample, train
+from core.checkpoint import Checkpoint
+from core.errors import InputError
+from core.instant import InstantPainter
+from core.instant_objective import InstantDuel, InstantObjective, recalled
+from core.labelmap import Box, write_labels
+from core.model.discriminator import LabelDiscriminator
+from core.model.instant import Generator, InstantNet, StyleEncoder
+from core.model.spec import AutoencoderSpec, InstantSpec
+from core.request import Layout, RequestError
+from tests.conftest import TINY_AUTOENCODER, randomised
+
+SPEC = InstantSpec(
+    label_channels=3,
+    autoencoder=AutoencoderSpec(
+        quarter_width=8, eighth_width=8, half_width=8, full_width=4, blocks=1, layout_labels=3
+    ),
+    widths=(8, 8, 8),
+    blocks=(1, 1, 1),
+    hidden=8,
+    style=6,
+    noise=2,
+    image_size=64,
+)
+
+
+@pytest.fixture
+def file(tmp_path, palette):
+    path = tmp_path / "quick.safetensors"
+    state = randomised(InstantNet(SPEC)).state_dict()
+    Checkpoint(palette, spade=SPEC).save(path, {"spade": state}, torch.float32)
+    return path
+
+
+@pytest.fixture
+def painter(file):
+    return InstantPainter.open(file, "cpu", "float32")
+
+
+@pytest.fixture
+def layout(palette):
+    labels = np.zeros((160, 192), np.uint8)
+    labels[:70] = 1
+    labels[100:, 50:130] = 2
+    return Layout(labels, palette)
+
+
+@pytest.mark.parametrize(
+    "box", [(70, 60, 25, 19), (0, 0, 30, 11), (150, 121, 42, 39), (91, 5, 1, 1)]
+)
+def test_a_part_is_what_the_whole_picture_has_there(painter, layout, box):
+    style = painter.random_style(4)
+    whole = painter.paint(layout, style)
+    part = painter.paint(layout, style, Box(*box))
+    assert part.shape == (box[3], box[2], 3) and whole.std() > 5
+    assert np.abs(part.astype(int) - whole[Box(*box).slices]).max() <= 1
+
+
+def test_a_part_is_made_of_less(painter, palette):
+    """At the end of a wide picture most of it is never computed."""
+    seen = []
+    painter.net.generator.register_forward_hook(lambda m, a, out: seen.append(out.shape[-2:]))
+    wide = Layout(np.zeros((64, 768), np.uint8), palette)
+    painter.paint(wide, painter.random_style(0), Box(0, 0, 8, 8))
+    painter.paint(wide, painter.random_style(0))
+    assert seen[0][1] < 32 and seen[1] == (8, 96)
+
+
+def test_a_label_reaches_no_further_than_is_said(painter, layout):
+    """A change of the layout leaves the pixels beyond the generator's and the decoder's reach."""
+    style = painter.random_style(1)
+    labels = np.zeros((64, 768), np.uint8)
+    before = painter.paint(Layout(labels, layout.palette), style)
+    labels[:, :8] = 2
+    after = painter.paint(Layout(labels, layout.palette), style)
+    cells = 1 + painter.net.generator.reach + 2 * 1 + 1  # of the decoder's at 1/8, blocks = 1
+    far = cells * 8 + (2 * 1 + 2) * 4 + 5 * 2 + 8
+    changed = np.flatnonzero((before != after).any((0, 2)))
+    assert 8 <= changed.max() < far
+
+
+def test_styles_differ_and_a_seed_is_one_style(painter, layout):
+    one, again, other = (painter.random_style(seed) for seed in (3, 3, 5))
+    assert np.array_equal(one.vector, again.vector) and one.vector.shape == (6,)
+    assert np.array_equal(painter.paint(layout, one), painter.paint(layout, again))
+    assert (painter.paint(layout, one) != painter.paint(layout, other)).any()
+
+
+def test_a_style_is_read_from_a_picture_of_any_size(painter):
+    """Its mean, not a draw: the same picture has the same style; another has another."""
+    dark, light = np.full((50, 70, 3), 20, np.uint8), np.full((50, 70, 3), 220, np.uint8)
+    styles = [painter.style_of(p, 9) for p in (dark, dark, light)]
+    assert np.array_equal(styles[0].vector, styles[1].vector) and styles[0].seed == 9
+    assert not np.allclose(styles[0].vector, styles[2].vector)
+
+
+def test_it_is_sampled_by_the_same_command(file, tmp_path, layout):
+    write_labels(tmp_path / "map.png", layout.labels, layout.palette)
+    words = [tmp_path / "map.png", "-o", tmp_path / "out", "--weights", file, "--count", 2]
+    assert sample.main([str(w) for w in words]) == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["map_0.png", "map_1.png"]
+
+
+def test_what_it_cannot_do_has_its_sentence(painter, layout, file):
+    with pytest.raises(RequestError, match="outside"):
+        painter.paint(layout, painter.random_style(0), Box(500, 0, 3, 3))
+    with pytest.raises(InputError, match="SPADE generator alone"):
+        Checkpoint.open(file).load_unet()
+
+
+# -- learning -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def objective():
+    torch.manual_seed(0)
+    spec = InstantSpec(3, TINY_AUTOENCODER, (8, 8), (1, 1), 8, 4, 2)
+    judge = LabelDiscriminator(4, 3, (8, 8, 8))
+    duel = InstantDuel(Generator(spec), StyleEncoder(4), judge)
+    return InstantObjective(duel, torch.ones(3))
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    labels = torch.randint(0, 3, (4, 16, 16), generator=generator)
+    return {
+        "x0": torch.randn(4, 4, 16, 16, generator=generator),
+        "y": torch.nn.functional.one_hot(labels, 3).permute(0, 3, 1, 2).float(),
+        "thumbnail": torch.rand(4, 3, 32, 32, generator=generator),
+        "seed": torch.arange(4),
+    }
+
+
+def learners(objective, loss):
+    named = dict(objective.model.named_parameters())
+    found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+    moved = [n for n, g in zip(named, found, strict=True) if g is not None and g.abs().max() > 0]
+    return {name.split(".")[0] for name in moved}
+
+
+def test_neither_side_learns_from_the_others_loss(objective, batch):
+    """Passing teaches the generator (through a photo's style the encoder), judging the judge."""
+    assert learners(objective, objective(batch)["passing"]) == {"generator", "style"}
+    assert learners(objective, objective(batch)["judging"]) == {"judge"}
+    assert learners(objective, objective(batch)["recall"]) == {"generator", "style"}
+    assert learners(objective, objective(batch)["prior"]) == {"style"}
+
+
+def test_the_loss_depends_on_the_seeds_alone(objective, batch):
+    objective.eval()  # spectral norm moves on with every pass in training
+    first = objective(batch)["loss"]
+    assert torch.equal(first, objective(batch)["loss"])
+    assert not torch.equal(first, objective({**batch, "seed": batch["seed"] + 7})["loss"])
+
+
+def test_only_own_styles_must_bring_back_the_photo():
+    made, x0 = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
+    x0[1] = 5
+    assert recalled(made, x0, torch.tensor([1.0, 0.0])) == 1
+    assert recalled(made, x0, torch.tensor([0.0, 0.0])) == 0
+
+
+def test_the_command_trains_resumes_and_exports(photos, palette_file, tmp_path, make_checkpoint):
+    """From photos to a file that paints; going on is going on."""
+    common = ["--data", str(photos), "--palette", str(palette_file), "--stage", "instant"]
+    common += ["--autoencoder", str(make_checkpoint(latent=True)), "--size", "64", "--batch", "2"]
+    common += ["--out", str(tmp_path / "run"), "--threads", "1"]
+    spec = '{"widths": [8, 8], "blocks": [1, 1], "hidden": 8, "style": 4, "noise": 2}'
+    assert train.main([*common, "--steps", "2", "--spec", spec, "--save-every", "1"]) == 0
+    assert train.main([*common, "--steps", "3", "--spec", spec, "--resume"]) == 0
+    with (tmp_path / "run" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[-1]["judging"]) > 0
+    painter = InstantPainter.open(tmp_path / "run" / "weights.safetensors", "cpu", "float32")
+    labels = np.zeros((32, 32), np.uint8)
+    picture = painter.paint(Layout(labels, painter.info.palette), painter.random_style(0))
+    assert picture.shape == (32, 32, 3) and painter.info.palette.name == "tiny"
+
+
+def test_it_needs_an_autoencoder(photos, palette_file, tmp_path, capsys):
+    words = ["--data", str(photos), "--palette", str(palette_file), "--stage", "instant"]
+    assert train.main([*words, "--out", str(tmp_path / "run"), "--size", "32"]) == 2
+    assert "--autoencoder" in capsys.readouterr().err
