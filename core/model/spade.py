@@ -8,7 +8,7 @@ beta of every norm) is computed once and kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -16,7 +16,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
-from torch.nn.utils.spectral_norm import SpectralNorm, spectral_norm
+from torch.nn.utils import spectral_norm
 
 from core.model.layers import Modulation, resize_layout
 from core.model.spec import UPSAMPLINGS, SpadeSpec
@@ -36,11 +36,12 @@ class SyncedNorm(nn.Module):
     have with all their samples.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, folded: bool) -> None:
         super().__init__()
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
+        if not folded:
+            self.register_buffer("num_batches_tracked", torch.tensor(0))
         self.momentum = 0.1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,9 +77,9 @@ class SyncedNorm(nn.Module):
 class SPADE(nn.Module):
     """Norm(f) (1 + gamma(y)) + beta(y): equation 1 of the paper."""
 
-    def __init__(self, channels: int, label_channels: int) -> None:
+    def __init__(self, channels: int, label_channels: int, folded: bool) -> None:
         super().__init__()
-        self.param_free_norm = SyncedNorm(channels)
+        self.param_free_norm = SyncedNorm(channels, folded)
         self.mlp_shared = nn.Sequential(nn.Conv2d(label_channels, HIDDEN, 3, padding=1), nn.ReLU())
         self.mlp_gamma = nn.Conv2d(HIDDEN, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(HIDDEN, channels, 3, padding=1)
@@ -96,16 +97,17 @@ class SPADE(nn.Module):
 class SPADEResnetBlock(nn.Module):
     """Two convolutions behind SPADE norms, and a learned way around them where channels change."""
 
-    def __init__(self, inner: int, outer: int, label_channels: int, spectral: bool) -> None:
+    def __init__(self, inner: int, outer: int, label_channels: int, folded: bool) -> None:
         super().__init__()
         middle = min(inner, outer)
-        self.conv_0 = _normed(nn.Conv2d(inner, middle, 3, padding=1), spectral)
-        self.conv_1 = _normed(nn.Conv2d(middle, outer, 3, padding=1), spectral)
-        self.norm_0, self.norm_1 = SPADE(inner, label_channels), SPADE(middle, label_channels)
+        self.conv_0 = _normed(nn.Conv2d(inner, middle, 3, padding=1), folded)
+        self.conv_1 = _normed(nn.Conv2d(middle, outer, 3, padding=1), folded)
+        self.norm_0 = SPADE(inner, label_channels, folded)
+        self.norm_1 = SPADE(middle, label_channels, folded)
         self.changes = inner != outer
         if self.changes:
-            self.conv_s = _normed(nn.Conv2d(inner, outer, 1, bias=False), spectral)
-            self.norm_s = SPADE(inner, label_channels)
+            self.conv_s = _normed(nn.Conv2d(inner, outer, 1, bias=False), folded)
+            self.norm_s = SPADE(inner, label_channels, folded)
 
     @property
     def norms(self) -> list[SPADE]:
@@ -118,18 +120,18 @@ class SPADEResnetBlock(nn.Module):
         return around + self.conv_1(F.leaky_relu(self.norm_1(inner, modulations[1]), SLOPE))
 
 
-def _normed(conv: nn.Conv2d, spectral: bool) -> nn.Conv2d:
+def _normed(conv: nn.Conv2d, folded: bool) -> nn.Conv2d:
     """With the official spectral norm (names `weight_orig`, `weight_u`, `weight_v`), or without."""
-    return spectral_norm(conv) if spectral else conv
+    return conv if folded else spectral_norm(conv)
 
 
 class SpadeGenerator(nn.Module):
     """Layout, and with a VAE a style, to a picture `[N, 3, H, W]` in [-1, 1].
 
-    spectral: convolutions carry their spectral norm, as while training and in the released files.
+    folded: without spectral norm, which is in the weights already; as in our checkpoints.
     """
 
-    def __init__(self, spec: SpadeSpec, spectral: bool = True) -> None:
+    def __init__(self, spec: SpadeSpec, folded: bool = False) -> None:
         super().__init__()
         self.spec, nf, labels = spec, spec.ngf, spec.label_channels
         height, width = spec.first_size
@@ -140,13 +142,13 @@ class SpadeGenerator(nn.Module):
         )
 
         def block(inner: int, outer: int) -> SPADEResnetBlock:
-            return SPADEResnetBlock(inner * nf, outer * nf, labels, spectral)
+            return SPADEResnetBlock(inner * nf, outer * nf, labels, folded)
 
         self.head_0, self.G_middle_0, self.G_middle_1 = (block(16, 16) for _ in range(3))
         self.up_0, self.up_1, self.up_2, self.up_3 = (block(2 * k, k) for k in (8, 4, 2, 1))
         last = nf
         if spec.num_upsampling_layers == "most":
-            self.up_4 = SPADEResnetBlock(nf, nf // 2, labels, spectral)
+            self.up_4 = SPADEResnetBlock(nf, nf // 2, labels, folded)
             last = nf // 2
         self.conv_img = nn.Conv2d(last, 3, 3, padding=1)
 
@@ -167,19 +169,44 @@ class SpadeGenerator(nn.Module):
             found.append((height, width))
         return found
 
-    def embed_layout(self, y: Tensor, size: tuple[int, int]) -> LayoutEmbedding:
-        """gamma and beta of every norm, of y at a picture's resolution, resized as in the paper."""
-        found: LayoutEmbedding = []
+    def spade_norms(self, size: tuple[int, int]) -> Iterator[tuple[SPADE, tuple[int, int]]]:
+        """Each norm, in order, with the (height, width) at which it works."""
         for (block, _), at in zip(self.blocks, self.sizes(size), strict=True):
-            resized = resize_layout(y, at, "nearest")
-            found.append([norm.modulation(resized) for norm in block.norms])
-        return found
+            yield from ((norm, at) for norm in block.norms)
+
+    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
+        """y at each (height, width) at which a norm works, resized as in the paper."""
+        targets = dict.fromkeys(self.sizes(size))
+        return {at: resize_layout(y, at, self.spec.layout_resize).to(self.dtype) for at in targets}
+
+    def embed_scaled(
+        self, scaled: Mapping[tuple[int, int], Tensor], size: tuple[int, int]
+    ) -> LayoutEmbedding:
+        """gamma and beta of every norm, from `scaled_layouts`."""
+        return [
+            [norm.modulation(scaled[at]) for norm in block.norms]
+            for (block, _), at in zip(self.blocks, self.sizes(size), strict=True)
+        ]
+
+    def embed_layout(self, y: Tensor, size: tuple[int, int]) -> LayoutEmbedding:
+        """gamma and beta of every norm, of y at a picture's resolution."""
+        return self.embed_scaled(self.scaled_layouts(y, size), size)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return self.conv_img.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.conv_img.weight.device
 
     def start(self, y: Tensor, style: Tensor | None, size: tuple[int, int]) -> Tensor:
         """The first feature map: of a style `[N, z_dim]` with a VAE, else of the layout."""
         height, width = self.sizes(size)[0]
         if not self.spec.use_vae:
-            return self.fc(resize_layout(y, (height, width), "nearest"))
+            return self.fc(resize_layout(y, (height, width), "nearest").to(self.dtype))
         first = self.fc(style).view(len(style), -1, *self.spec.first_size)
         return resize_layout(first, (height, width), "nearest")
 
@@ -200,22 +227,125 @@ class SpadeGenerator(nn.Module):
 class SpadeEncoder(nn.Module):
     """Mean and log-variance `[N, z_dim]` of the style of pictures `[N, 3, H, W]` in [-1, 1]."""
 
-    def __init__(self, spec: SpadeSpec, spectral: bool = True) -> None:
+    def __init__(self, spec: SpadeSpec, folded: bool = False) -> None:
         super().__init__()
-        self.small = spec.crop_size < ENCODED
         widths = [3] + [spec.ngf * k for k in (1, 2, 4, 8, 8, 8)]
-        layers = len(widths) - 1 - self.small
-        for number, (inner, outer) in enumerate(pairwise(widths[: layers + 1]), start=1):
-            self.add_module(f"layer{number}", _Encoding(inner, outer, spectral))
-        self.layers = [f"layer{n}" for n in range(1, layers + 1)]
-        self.fc_mu = nn.Linear(widths[-1] * 16, spec.z_dim)
-        self.fc_var = nn.Linear(widths[-1] * 16, spec.z_dim)
+        for number, (inner, outer) in enumerate(pairwise(widths), start=1):
+            conv = nn.Conv2d(inner, outer, 3, stride=2, padding=1, bias=False)
+            self.add_module(f"layer{number}", _instance_normed(conv, folded))
+        self._names = [f"layer{n}" for n in range(1, len(widths))]
+        side = ENCODED >> len(self._names)
+        self.fc_mu = nn.Linear(widths[-1] * side**2, spec.z_dim)
+        self.fc_var = nn.Linear(widths[-1] * side**2, spec.z_dim)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         x = picture
         if x.shape[-2:] != (ENCODED, ENCODED):
             x = F.interpolate(x, (ENCODED, ENCODED), mode="bilinear")
-        for number, name in enumerate(self.layers):
-            x = getattr(self, name)(F.leaky_relu(x, SLOPE) if number else x)
-        x = F.leaky_relu(x, SLOPE).flatten(1)
+        for name in self._names:
+            x = F.leaky_relu(getattr(self, name)(x), SLOPE)
+        x = x.flatten(1)
         return self.fc_mu(x), self.fc_var(x)
+
+
+class SpadeNet(nn.Module):
+    """What a checkpoint holds: the generator, and the style encoder where there is one; folded."""
+
+    def __init__(self, spec: SpadeSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.generator = SpadeGenerator(spec, folded=True)
+        if spec.encoder:
+            self.encoder = SpadeEncoder(spec, folded=True)
+
+
+class MultiscaleDiscriminator(nn.Module):
+    """Two patch discriminators, the second at half the resolution.
+
+    Reads a layout beside its picture, `[N, label_channels + 3, H, W]`; gives for each scale the
+    features of every layer, the scores last.
+    """
+
+    def __init__(self, label_channels: int, ndf: int = 64, layers: int = 4, scales: int = 2):
+        super().__init__()
+        for number in range(scales):
+            judge = PatchLayers(label_channels + 3, ndf, layers)
+            self.add_module(f"discriminator_{number}", judge)
+
+    def forward(self, x: Tensor) -> list[list[Tensor]]:
+        found = []
+        for judge in self.children():
+            found.append(judge(x))
+            x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+        return found
+
+
+class PatchLayers(nn.Module):
+    """A patch discriminator that shows what each of its layers found."""
+
+    def __init__(self, channels: int, ndf: int, layers: int) -> None:
+        super().__init__()
+        widths = [min(ndf * 2**n, 512) for n in range(layers)]
+        act = nn.LeakyReLU(SLOPE)
+        self.model0 = nn.Sequential(_patch_conv(channels, widths[0], 2), act)
+        for number, (inner, outer) in enumerate(pairwise(widths), start=1):
+            conv = _patch_conv(inner, outer, 1 if number == layers - 1 else 2, bias=False)
+            layer = nn.Sequential(_instance_normed(conv, folded=False), act)
+            self.add_module(f"model{number}", layer)
+        self.add_module(f"model{layers}", nn.Sequential(_patch_conv(widths[-1], 1, 1)))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        found = []
+        for layer in self.children():
+            x = layer(x)
+            found.append(x)
+        return found
+
+
+def _patch_conv(inner: int, outer: int, stride: int, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(inner, outer, 4, stride=stride, padding=2, bias=bias)
+
+
+def _instance_normed(conv: nn.Conv2d, folded: bool) -> nn.Sequential:
+    return nn.Sequential(_normed(conv, folded), nn.InstanceNorm2d(conv.out_channels))
+
+
+# -- from training to use -------------------------------------------------------------------------
+
+
+def folded_name(name: str) -> str | None:
+    """What a tensor of a trained network becomes in the folded one; None for what is left out."""
+    if name.endswith((".weight_u", ".weight_v", ".num_batches_tracked")):
+        return None
+    return name.removesuffix("_orig") if name.endswith(".weight_orig") else name
+
+
+def folded_tensor(state: Mapping[str, Tensor], name: str) -> Tensor:
+    """The tensor of the folded network that `name` of `state` becomes.
+
+    Spectral norm divides a weight by its largest singular value, as its two vectors estimate it.
+    """
+    value = state[name]
+    if not name.endswith(".weight_orig"):
+        return value
+    start = name.removesuffix("_orig")
+    u, v = (state[f"{start}_{part}"].float() for part in "uv")
+    return value.float() / torch.dot(u, value.float().flatten(1) @ v)
+
+
+def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A trained state dict as the folded network has it."""
+    return {
+        new: folded_tensor(state, name)
+        for name in state
+        if (new := folded_name(name)) is not None
+    }
+
+
+def start_as_official(module: nn.Module) -> None:
+    """Xavier's normal start at a gain of 0.02, as the official code has it."""
+    for name, parameter in module.named_parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_normal_(parameter, gain=0.02)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
