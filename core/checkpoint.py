@@ -30,6 +30,7 @@ from core.lora import merged
 from core.model.autoencoder import Autoencoder
 from core.model.instant import InstantNet
 from core.model.segmenter import LabelNet
+from core.model.spade import SpadeNet
 from core.model.spec import (
     AutoencoderSpec,
     InstantSpec,
@@ -198,14 +199,15 @@ class Checkpoint:
             )
         return self._filled(LabelNet, self.segmenter, "segmenter")
 
-    def load_spade(self) -> InstantNet:
+    def load_spade(self) -> SpadeNet | InstantNet:
         """The generator and what it needs, in float32, in eval mode.
 
         Raises `CheckpointError` if it is not there or does not fit.
         """
         if self.spade is None:
             raise CheckpointError(f"{self.path} holds no SPADE generator.")
-        return self._filled(InstantNet, self.spade, "spade")
+        kind = InstantNet if isinstance(self.spade, InstantSpec) else SpadeNet
+        return self._filled(kind, self.spade, "spade")
 
     def _filled(self, make: type[nn.Module], spec: Any, part: str) -> Any:
         with torch.device("meta"):  # no time lost on random weights

@@ -1,8 +1,10 @@
-"""`python -m core.convert`: an official SDM checkpoint becomes one that this program opens.
+"""`python -m core.convert`: an official checkpoint becomes one that this program opens.
 
     python -m core.convert ade20k.pt --palette ade20k -o weights/ade20k.safetensors
+    python -m core.convert latest_net_G.pth --palette ade20k -o weights/ade20k-spade.safetensors
 
-Every name and shape is checked before a byte is written. Tensors go over one by one: neither file
+The first is an SDM, the second a SPADE generator: the file itself shows which it is. Every name
+and shape is checked before a byte is written. Tensors go over one by one: neither file
 is ever in memory whole.
 """
 
@@ -19,6 +21,8 @@ from tqdm import tqdm
 
 from core.checkpoint import Checkpoint
 from core.command import DONE, exit_status, say
+from core.convert_spade import convert_spade, is_spade
+from core.errors import InputError
 from core.files import writing
 from core.model.spec import ModelSpec
 from core.model.unet import SDMUNet
@@ -70,35 +74,56 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; gives its exit status: 0 done, 2 bad input."""
     parser = argparse.ArgumentParser(
         prog="python -m core.convert",
-        description="Make an official SDM checkpoint one that this program opens.",
+        description="Make an official SDM or SPADE checkpoint one that this program opens.",
     )
     add = parser.add_argument
-    add("source", type=Path, help="the authors' .pt file")
+    add("source", type=Path, help="the authors' .pt or .pth file")
     add("--palette", required=True, help="name of a bundled palette, or a .toml file")
     add("-o", "--out", type=Path, required=True, help="the .safetensors file to write")
+    add("--encoder", type=Path, help="of a SPADE: its style encoder, latest_net_E.pth")
     add("--store", choices=list(STORES), default="float32", help="precision of the file")
-    add("--spec", type=json.loads, default={}, help="other fields of ModelSpec, as JSON")
+    add(
+        "--spec", type=json.loads, default={}, help="other fields of ModelSpec (SpadeSpec), as JSON"
+    )
     add("--noise-schedule", choices=("linear", "cosine"), default="linear")
     add("--licence", default="", help="licence of the weights, for the header")
     args = parser.parse_args(argv)
 
     def run() -> int:
-        palette = Palette.load(args.palette)
-        made = convert(
-            args.source,
-            args.out,
-            palette,
-            args.spec,
-            args.store,
-            args.noise_schedule,
-            args.licence,
-            lambda entries: tqdm(entries, "converting", disable=None),
-        )
+        made = _convert(args, lambda entries: tqdm(entries, "converting", disable=None))
         size = args.out.stat().st_size / 2**20
-        say(f"{args.out}: {size:.0f} MB, {made.spec.num_classes} label channels, {args.store}")
+        channels = made.spec.num_classes if made.spec else made.spade.label_channels
+        say(f"{args.out}: {size:.0f} MB, {channels} label channels, {args.store}")
         return DONE
 
     return exit_status(run)
+
+
+def _convert(args: argparse.Namespace, progress: Callable) -> Checkpoint:
+    palette = Palette.load(args.palette)
+    if is_spade(read_state(args.source)):
+        return convert_spade(
+            args.source,
+            args.out,
+            palette,
+            args.encoder,
+            args.spec,
+            STORES[args.store],
+            args.licence,
+            progress,
+        )
+    if args.encoder:
+        raise InputError(f"{args.source} is no SPADE generator: leave --encoder out.")
+    return convert(
+        args.source,
+        args.out,
+        palette,
+        args.spec,
+        args.store,
+        args.noise_schedule,
+        args.licence,
+        progress,
+    )
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from core.embedding import Area, Marks
 from core.labelmap import Box, layout_edges, nearest_resize
 from core.latents import shares_of, thumbnail_of
 from core.model.autoencoder import LayoutHint
+from core.model.layers import Modulation
 from core.model.instant import THUMBNAIL, InstantNet
-from core.painting import Style
+from core.painting import Painter, Style
 from core.palette import Palette
 from core.pixels import from_pixels, to_pixels
 from core.request import Event, Layout, ModelInfo, RequestError, Result, SampleRequest, Started
@@ -80,8 +81,7 @@ class InstantPainter:
 
     def random_style(self, seed: int) -> Style:
         """See `core.painting.Painter`."""
-        generator = torch.Generator().manual_seed(seed ^ STYLE_SALT)
-        return Style(torch.randn(self.net.spec.style, generator=generator).numpy(), seed)
+        return Style(seeded_vector(self.net.spec.style, seed), seed)
 
     @torch.inference_mode()
     def style_of(self, picture: np.ndarray, seed: int = 0) -> Style:
@@ -95,7 +95,7 @@ class InstantPainter:
     @torch.inference_mode()
     def paint(self, layout: Layout, style: Style, box: Box | None = None) -> np.ndarray:
         """See `core.painting.Painter`."""
-        canvas = self.picture_size(layout.size)
+        canvas = picture_size(layout.size, self.info.multiple)
         area = Area(0, 0, *canvas)
         if box is not None:
             area = _area(box, canvas)
@@ -115,16 +115,6 @@ class InstantPainter:
         )
         inner = area.within(windows.half.enlarged(2)).slices
         return to_pixels(made[..., *inner])[0]
-
-    def picture_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the picture of a layout of `size`."""
-        multiple = self.net.spec.multiple
-        height, width = (max(1, round(side / multiple)) * multiple for side in size)
-        if height * width > MAX_PIXELS:
-            raise RequestError(
-                f"A picture of {width}x{height} is too large; up to 4096x4096 can be made."
-            )
-        return height, width
 
     def _latents(
         self, marks: Marks, style: Style, canvas: tuple[int, int], windows: Windows
@@ -168,7 +158,23 @@ class InstantPainter:
         return None
 
 
-def painted(painter, request: SampleRequest) -> Iterator[Event]:
+def seeded_vector(length: int, seed: int) -> np.ndarray:
+    """float32 `[length]`: the style of a seed; not what its noise is drawn from."""
+    generator = torch.Generator().manual_seed(seed ^ STYLE_SALT)
+    return torch.randn(length, generator=generator).numpy()
+
+
+def picture_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """(height, width) of the picture of a layout of `size`. Raises `RequestError` if too large."""
+    height, width = (max(1, round(side / multiple)) * multiple for side in size)
+    if height * width > MAX_PIXELS:
+        raise RequestError(
+            f"A picture of {width}x{height} is too large; up to 4096x4096 can be made."
+        )
+    return height, width
+
+
+def painted(painter: Painter, request: SampleRequest) -> Iterator[Event]:
     """The events of a request that a painter fulfils."""
     yield Started(request, 1)
     layout = request.layout
@@ -212,7 +218,7 @@ def painter_info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtyp
 
 
 class Hints:
-    """gamma and beta of the decoder's layers, of the part of the layout that each of them sees."""
+    """What modulates the decoder's layers, of the part of the layout that each of them sees."""
 
     def __init__(
         self, marks: Marks, palette: Palette, windows: Windows, blocks: int, like: Tensor
@@ -225,20 +231,18 @@ class Hints:
             2 * blocks + 8: (windows.half.enlarged(2), 1),
         }
 
-    def of(self, number: int, hint: LayoutHint) -> tuple[Tensor, Tensor]:
-        """gamma and beta for the output of layer `number`, `[1, C, h, w]` each."""
+    def of(self, number: int, hint: LayoutHint) -> Modulation:
+        """What the hint behind layer `number` modulates with, `[1, C, h, w]` each."""
         window, factor = self.places[number]
         cut = window.enlarged(factor).slices
         labels, edges = (None if a is None else a[cut] for a in self.marks)
         if factor > 1 or edges is not None:
             shares = shares_of(labels, edges, self.palette, factor)[None].to(self.like)
-            told = F.silu(hint.shared(shares.contiguous(memory_format=torch.channels_last)))
-        else:  # a pixel has one label: what becomes of it stands in a table
-            table = F.silu(hint.shared.weight[:, :, 0, 0].T + hint.shared.bias)
-            ids = torch.from_numpy(labels.astype(np.int32))  # int64 takes forty times as long
-            told = F.embedding(ids.to(table.device), table).permute(2, 0, 1)[None]
-        gamma, beta = hint.modulation(told).chunk(2, dim=1)
-        return gamma, beta
+            return hint.modulate(shares.contiguous(memory_format=torch.channels_last))
+        # A pixel has one label: what the first convolution makes of it stands in a table.
+        table = F.silu(hint.shared.weight[:, :, 0, 0].T + hint.shared.bias)
+        ids = torch.from_numpy(labels.astype(np.int32))  # int64 takes forty times as long
+        return hint.spread(F.embedding(ids.to(table.device), table).permute(2, 0, 1)[None])
 
 
 def marks_of(layout: Layout, canvas: tuple[int, int]) -> Marks:

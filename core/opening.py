@@ -7,14 +7,19 @@ from pathlib import Path
 from core.checkpoint import Checkpoint
 from core.engine import Engine
 from core.instant import InstantPainter
+from core.model.spec import InstantSpec
+from core.spade_painter import SpadePainter
 
 
 def open_model(
     path: str | Path, device: str | None = None, precision: str | None = None
-) -> Engine | InstantPainter:
+) -> Engine | InstantPainter | SpadePainter:
     """An engine for a diffusion model, a painter for a generator that answers in one pass.
 
     Raises `CheckpointError` with one sentence if the file is neither.
     """
-    kind = InstantPainter if Checkpoint.open(path).spade else Engine
+    spade = Checkpoint.open(path).spade
+    if spade is None:
+        return Engine.open(path, device, precision)
+    kind = InstantPainter if isinstance(spade, InstantSpec) else SpadePainter
     return kind.open(path, device, precision)

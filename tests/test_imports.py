@@ -19,6 +19,7 @@ SHARED = {  # what both window and models may know
     "core.labelmap",
     "core.matching",
     "core.openraster",
+    "core.painting",
     "core.palette",
     "core.picture",
     "core.placing",

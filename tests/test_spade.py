@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
+from core import convert
+from core.convert_spade import palette_with_edges
+from core.labelmap import Box
 from core.model.spade import (
     MultiscaleDiscriminator,
     SpadeEncoder,
@@ -15,6 +20,12 @@ from core.model.spade import (
     folded,
 )
 from core.model.spec import SpadeSpec, SpecError
+from core.onehot import one_hot
+from core.opening import open_model
+from core.palette import Palette
+from core.pixels import to_pixels
+from core.request import Layout
+from core.spade_painter import SpadePainter
 from tests.reference import GOLDEN, Golden, seeded_tensor
 
 SPADES = ("spade_coco_small", "spade_vae_small")
@@ -114,3 +125,104 @@ def test_batch_norm_is_torchs():
         torch.testing.assert_close(ours(x), theirs(x))
     assert int(ours.num_batches_tracked) == 3
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+# -- files and pictures ---------------------------------------------------------------------------
+
+SMALL = {"ngf": 4, "crop_size": 64, "z_dim": 8}
+
+
+@pytest.fixture
+def convert_run(tmp_path, palette_file):
+    """`convert_run(state, *more)`: status of the command on a file with `state`."""
+
+    def go(state, *more):
+        torch.save(state, tmp_path / "latest_net_G.pth")
+        words = [tmp_path / "latest_net_G.pth", "--palette", palette_file, "-o", tmp_path / "o.st"]
+        return convert.main([str(w) for w in words] + ["--spec", json.dumps(SMALL), *more])
+
+    return go
+
+
+def trained(spec: SpadeSpec, kind=SpadeGenerator) -> torch.nn.Module:
+    """A network whose numbers differ everywhere, as a file would have them."""
+    return seeded(kind(spec), 3)
+
+
+def layout_of(palette, side: int = 64) -> Layout:
+    labels = np.zeros((side, side), np.uint8)
+    labels[: side // 2] = 1
+    labels[40:, 10:50] = 2
+    return Layout(labels, palette)
+
+
+def test_a_released_file_converts_and_paints_the_same_picture(convert_run, tmp_path, palette):
+    """Its spectral norm is folded; the picture is the official network's."""
+    network = trained(SpadeSpec(3, **SMALL))
+    assert convert_run(network.state_dict()) == 0
+    painter = open_model(tmp_path / "o.st", "cpu", "float32")
+    layout = layout_of(palette)
+    picture = painter.paint(layout, painter.random_style(0))
+    y = one_hot(torch.from_numpy(layout.labels.copy())[None], 3)
+    assert np.abs(picture.astype(int) - to_pixels(network(y))[0]).max() <= 1
+    with safe_open(tmp_path / "o.st", "pt") as file:
+        assert not [k for k in file.keys() if k.endswith(("_u", "_v", "_orig", "_tracked"))]
+
+
+def test_styles_come_along_with_the_encoder(convert_run, tmp_path, palette):
+    """A VAE shows in the file; its encoder gives pictures' styles; two styles, two pictures."""
+    spec = SpadeSpec(3, use_vae=True, **SMALL)
+    torch.save(trained(spec, SpadeEncoder).state_dict(), tmp_path / "latest_net_E.pth")
+    more = ["--encoder", str(tmp_path / "latest_net_E.pth"), "--store", "bfloat16"]
+    assert convert_run(trained(spec).state_dict(), *more) == 0
+    painter = SpadePainter.open(tmp_path / "o.st", "cpu", "float32")
+    rng = np.random.default_rng(0)
+    one, two = (painter.style_of(rng.integers(0, 255, (40, 50, 3), np.uint8)) for _ in range(2))
+    assert one.vector.shape == (8,) and not np.allclose(one.vector, two.vector)
+    pictures = [painter.paint(layout_of(palette), style) for style in (one, two)]
+    assert (pictures[0] != pictures[1]).any()
+
+
+def test_what_differs_is_named(convert_run, capsys, tmp_path):
+    state = dict(trained(SpadeSpec(3, **SMALL)).state_dict())
+    state["up_3.conv_0.weight_orig"] = state["up_3.conv_0.weight_orig"][:2]
+    state["stranger"] = state.pop("conv_img.bias")
+    assert convert_run(state) == 2
+    said = capsys.readouterr().err
+    assert "up_3.conv_0.weight_orig is [2, 8, 3, 3], expected [4, 8, 3, 3]" in said
+    assert "conv_img.bias is missing" in said and "stranger is not expected" in said
+    assert "SPADE generator of 3 label channels" in said and not (tmp_path / "o.st").exists()
+
+
+def test_an_encoder_is_for_a_spade_alone(tmp_path, palette_file, capsys):
+    torch.save({"out.2.bias": torch.zeros(6)}, tmp_path / "sdm.pt")
+    words = [tmp_path / "sdm.pt", "--palette", palette_file, "-o", tmp_path / "o.st"]
+    assert convert.main([*map(str, words), "--encoder", "latest_net_E.pth"]) == 2
+    assert "no SPADE generator" in capsys.readouterr().err
+
+
+def test_the_released_palettes_have_the_released_channels():
+    """COCO-Stuff's SPADE read instance edges, Cityscapes is twice as wide as high."""
+    for name, release in (("coco_stuff", "coco_pretrained"), ("ade20k", "ade20k_pretrained")):
+        assert (
+            palette_with_edges(Palette.load(name)).num_channels
+            == (RELEASES[release]["semantic_nc"])
+        )
+    assert palette_with_edges(Palette.load("cityscapes")).num_channels == 36
+
+
+def test_a_stroke_computes_gamma_and_beta_near_it_alone(convert_run, tmp_path, palette):
+    """The part that is cut out is what a painter that never saw the old layout paints."""
+    assert convert_run(trained(SpadeSpec(3, **SMALL)).state_dict()) == 0
+    painter, fresh = (SpadePainter.open(tmp_path / "o.st", "cpu", "float32") for _ in range(2))
+    style, layout = painter.random_style(0), layout_of(palette, 128)
+    painter.paint(layout, style)
+    seen = []
+    last = painter.net.generator.up_3.norm_1.mlp_shared
+    last.register_forward_hook(lambda m, a, out: seen.append(out.shape[-2:]))
+    labels = layout.labels.copy()
+    labels[20:28, 30:40] = 2
+    part = painter.paint(Layout(labels, palette), style, Box(20, 10, 40, 30))
+    whole = fresh.paint(Layout(labels, palette), style)
+    assert seen == [(8 + 8, 10 + 8)]
+    assert np.abs(part.astype(int) - whole[10:40, 20:60]).max() <= 1

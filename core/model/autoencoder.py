@@ -66,8 +66,11 @@ class LayoutHint(nn.Module):
 
     def modulate(self, y: Tensor) -> Modulation:
         """1 + gamma and beta of y `[N, labels, H, W]`, already at this place's resolution."""
-        hint = self.modulation(nn.functional.silu(self.shared(y)))
-        gamma, beta = hint.chunk(2, dim=1)
+        return self.spread(nn.functional.silu(self.shared(y)))
+
+    def spread(self, told: Tensor) -> Modulation:
+        """The same of what the first convolution makes of each place."""
+        gamma, beta = self.modulation(told).chunk(2, dim=1)
         return 1 + gamma, beta.contiguous(memory_format=torch.channels_last)  # quick to walk
 
     def forward(self, x: Tensor, modulation: Modulation) -> Tensor:

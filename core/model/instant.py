@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.model.autoencoder import make_decoder, make_hints
-from core.model.layers import resize_layout
+from core.model.layers import Modulation, resize_layout
 from core.model.segmenter import PlaceNorm
 from core.model.spec import InstantSpec
 
@@ -148,13 +148,13 @@ class InstantNet(nn.Module):
     def decode(
         self,
         latents: Tensor,
-        hint: Callable[[int], tuple[Tensor, Tensor]],
+        modulation: Callable[[int], Modulation],
         cuts: Mapping[int, tuple[slice, slice]],
     ) -> Tensor:
         """Picture of normalised latents, or of a part of them.
 
-        cuts: after which layer of the decoder only a part of its output goes on. hint: gamma and
-        beta for what goes on.
+        cuts: after which layer of the decoder only a part of its output goes on. modulation:
+        by the layout, of what goes on behind a layer.
         """
         x = latents * self.latent_std + self.latent_mean
         for number, layer in enumerate(self.decoder):
@@ -162,6 +162,5 @@ class InstantNet(nn.Module):
             if number in cuts:
                 x = x[..., *cuts[number]]
             if str(number) in self.hints:
-                gamma, beta = hint(number)
-                x = torch.addcmul(beta, x, 1 + gamma)
+                x = self.hints[str(number)](x, modulation(number))
         return x

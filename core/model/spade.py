@@ -9,7 +9,7 @@ beta of every norm) is computed once and kept.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import torch
 import torch.distributed as dist
@@ -26,7 +26,6 @@ SLOPE = 0.2  # of the leaky ReLU below zero
 ENCODED = 256  # pixels: sides of the picture that the style encoder reads
 EPSILON = 1e-5  # of batch norm
 
-LayoutEmbedding = list[list[Modulation]]  # of each block, of each of its norms
 
 
 class SyncedNorm(nn.Module):
@@ -84,7 +83,7 @@ class SPADE(nn.Module):
         self.mlp_gamma = nn.Conv2d(HIDDEN, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(HIDDEN, channels, 3, padding=1)
 
-    def modulation(self, y: Tensor) -> Modulation:
+    def modulate(self, y: Tensor) -> Modulation:
         """gamma and beta of y `[N, label_channels, h, w]`, at this norm's resolution."""
         hidden = self.mlp_shared(y)
         return self.mlp_gamma(hidden), self.mlp_beta(hidden)
@@ -128,8 +127,11 @@ def _normed(conv: nn.Conv2d, folded: bool) -> nn.Conv2d:
 class SpadeGenerator(nn.Module):
     """Layout, and with a VAE a style, to a picture `[N, 3, H, W]` in [-1, 1].
 
-    folded: without spectral norm, which is in the weights already; as in our checkpoints.
+    folded: without spectral norm, which is in the weights already; as in our checkpoints. It is a
+    `core.embedding.Reader`.
     """
+
+    layout_resize = "nearest"
 
     def __init__(self, spec: SpadeSpec, folded: bool = False) -> None:
         super().__init__()
@@ -169,7 +171,7 @@ class SpadeGenerator(nn.Module):
             found.append((height, width))
         return found
 
-    def spade_norms(self, size: tuple[int, int]) -> Iterator[tuple[SPADE, tuple[int, int]]]:
+    def layout_sites(self, size: tuple[int, int]) -> Iterator[tuple[SPADE, tuple[int, int]]]:
         """Each norm, in order, with the (height, width) at which it works."""
         for (block, _), at in zip(self.blocks, self.sizes(size), strict=True):
             yield from ((norm, at) for norm in block.norms)
@@ -177,19 +179,18 @@ class SpadeGenerator(nn.Module):
     def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
         """y at each (height, width) at which a norm works, resized as in the paper."""
         targets = dict.fromkeys(self.sizes(size))
-        return {at: resize_layout(y, at, self.spec.layout_resize).to(self.dtype) for at in targets}
+        return {at: resize_layout(y, at, self.layout_resize).to(self.dtype) for at in targets}
 
     def embed_scaled(
         self, scaled: Mapping[tuple[int, int], Tensor], size: tuple[int, int]
-    ) -> LayoutEmbedding:
+    ) -> list[Modulation]:
         """gamma and beta of every norm, from `scaled_layouts`."""
-        return [
-            [norm.modulation(scaled[at]) for norm in block.norms]
-            for (block, _), at in zip(self.blocks, self.sizes(size), strict=True)
-        ]
+        return [norm.modulate(scaled[at]) for norm, at in self.layout_sites(size)]
 
-    def embed_layout(self, y: Tensor, size: tuple[int, int]) -> LayoutEmbedding:
-        """gamma and beta of every norm, of y at a picture's resolution."""
+    def embed_layout(self, y: Tensor | None, size: tuple[int, int]) -> list[Modulation]:
+        """gamma and beta of every norm, of y at a picture's resolution; None for no label at all."""
+        if y is None:
+            y = torch.zeros(1, self.spec.label_channels, *size, device=self.device)
         return self.embed_scaled(self.scaled_layouts(y, size), size)
 
     @property
@@ -210,12 +211,13 @@ class SpadeGenerator(nn.Module):
         first = self.fc(style).view(len(style), -1, *self.spec.first_size)
         return resize_layout(first, (height, width), "nearest")
 
-    def paint(self, x: Tensor, embedding: LayoutEmbedding) -> Tensor:
+    def paint(self, x: Tensor, embedding: Sequence[Modulation]) -> Tensor:
         """The picture of a first feature map and the layout's embedding."""
-        for (block, factor), modulations in zip(self.blocks, embedding, strict=True):
+        modulations = iter(embedding)
+        for block, factor in self.blocks:
             if factor == 2:
                 x = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = block(x, modulations)
+            x = block(x, list(islice(modulations, len(block.norms))))
         return torch.tanh(self.conv_img(F.leaky_relu(x, SLOPE)))
 
     def forward(self, y: Tensor, style: Tensor | None = None) -> Tensor:
@@ -336,9 +338,7 @@ def folded_tensor(state: Mapping[str, Tensor], name: str) -> Tensor:
 def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A trained state dict as the folded network has it."""
     return {
-        new: folded_tensor(state, name)
-        for name in state
-        if (new := folded_name(name)) is not None
+        new: folded_tensor(state, name) for name in state if (new := folded_name(name)) is not None
     }
 
 

@@ -70,8 +70,6 @@ class SpadeSpec:
 
     encoder: bool = False  # the style encoder is there too: a style can come from a picture
 
-    layout_resize = "nearest"  # as in the paper (no field: the same for all)
-
     def __post_init__(self) -> None:
         if self.num_upsampling_layers not in UPSAMPLINGS:
             raise SpecError(
