@@ -23,8 +23,8 @@ from core.embedding import Area, Marks
 from core.labelmap import Box, layout_edges, nearest_resize
 from core.latents import shares_of, thumbnail_of
 from core.model.autoencoder import LayoutHint
-from core.model.layers import Modulation
 from core.model.instant import THUMBNAIL, InstantNet
+from core.model.layers import Modulation
 from core.painting import Painter, Style
 from core.palette import Palette
 from core.pixels import from_pixels, to_pixels

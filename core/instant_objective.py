@@ -2,8 +2,9 @@
 
 As OASIS (Schönfeld et al., arXiv 2012.04781), on latents: the discriminator says which label each
 place shows, or that it was made, so one loss asks for both looks and agreement. As SPADE, a
-variational encoder gives each photo a style; what a style must bring back is light and colour (the
-latents at a quarter of their resolution), texture is the discriminator's business.
+variational encoder gives each photo a style. What a style must bring back is light and colour (the
+latents at a quarter of their resolution) and what the discriminator finds in the photo (feature
+matching), not the photo itself: texture comes from noise.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from core.objective import Batch, seeded_noise, seeded_uniform
 
 COARSE = 4  # latent pixels, per side, whose mean a style must bring back
 RECALL_WEIGHT = 3.0  # of that
+MATCH_WEIGHT = 3.0  # of the distance between features, each layer's by its own size
+SMOOTHING = 0.1  # share of the judge's targets spread over all: as many labels are wrong
 PRIOR_WEIGHT = 0.005  # of the KL divergence, summed over the numbers of a style
 RANDOM_SHARE = 0.5  # of samples whose style is drawn at random, so that such pictures are judged
 STYLE_SALT, RANDOM_SALT, LEVEL_SALT = 11, 12, 13  # tell the draws of one sample apart
@@ -40,7 +43,6 @@ class InstantObjective(nn.Module):
     """
 
     betas = (0.0, 0.99)
-    lr_scales = {"judge.": 2.0}  # two time scales (Heusel et al. 2017): the judge is the faster
 
     def __init__(self, model: InstantDuel, label_weights: Tensor) -> None:
         super().__init__()
@@ -55,17 +57,21 @@ class InstantObjective(nn.Module):
         shares = y[:, : len(self.label_weights)]
         judge = self.model.judge
         frozen = {k: v.detach() for k, v in judge.state_dict(keep_vars=True).items()}
-        seen = functional_call(judge, frozen, (made,)).float()
-        passing = self._error(seen, shares)
-        real, fake = judge(torch.cat([x0, made.detach()])).float().chunk(2)
-        weight = self._weight(shares)
-        judging = self._error(real, shares) - (weight * F.log_softmax(fake, 1)[:, 0]).mean()
+        *found, seen = (part.float() for part in functional_call(judge, frozen, (made,)))
+        passing = self._error(seen, labelled(shares), shares)
+        *both, logits = (part.float() for part in judge(torch.cat([x0, made.detach()])))
+        real, fake = logits.chunk(2)
+        judging = self._error(real, smoothed(labelled(shares)), shares)
+        judging = judging + self._error(fake, smoothed(made_everywhere(shares)), shares)
+        matching = matched(found, [part.chunk(2)[0].detach() for part in both], own)
         recall = recalled(made, x0, own)
         prior = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
-        total = passing + judging + RECALL_WEIGHT * recall + PRIOR_WEIGHT * prior
+        total = passing + judging + MATCH_WEIGHT * matching
+        total = total + RECALL_WEIGHT * recall + PRIOR_WEIGHT * prior
         shown = (seen[:, 1:].argmax(1) == shares.argmax(1)).float().mean()
-        named = {"passing": passing, "judging": judging, "recall": recall, "prior": prior}
-        return {"loss": total, **named, "shown": shown}
+        named = {"passing": passing, "judging": judging, "matching": matching}
+        named |= {"recall": recall, "prior": prior, "shown": shown}
+        return {"loss": total, **named}
 
     def _styles(self, mean: Tensor, log_variance: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
         """A style for each sample, and where it is the photo's own: 1, else 0, `[N]`."""
@@ -78,16 +84,39 @@ class InstantObjective(nn.Module):
         shapes = self.model.generator.noise_shapes(*x0.shape[-2:])
         return [seeded_noise(seeds, s, x0.device, LEVEL_SALT + i) for i, s in enumerate(shapes)]
 
-    def _error(self, logits: Tensor, shares: Tensor) -> Tensor:
-        """Cross-entropy with the labels of each place; the first logit is that of made ones."""
-        error = -(shares * F.log_softmax(logits, 1)[:, 1:]).sum(1)
-        return (self._weight(shares) * error).mean()
+    def _error(self, logits: Tensor, target: Tensor, shares: Tensor) -> Tensor:
+        """Cross-entropy with `target` `[N, 1 + labels, h, w]`, weighted by a place's labels."""
+        weight = (shares * self.label_weights.reshape(1, -1, 1, 1)).sum(1)
+        return -(weight * (target * F.log_softmax(logits, 1)).sum(1)).mean()
 
-    def _weight(self, shares: Tensor) -> Tensor:
-        return (shares * self.label_weights.reshape(1, -1, 1, 1)).sum(1)
+
+def labelled(shares: Tensor) -> Tensor:
+    """The judge's target for real places: their labels, none of it made."""
+    return torch.cat([torch.zeros_like(shares[:, :1]), shares], dim=1)
+
+
+def made_everywhere(shares: Tensor) -> Tensor:
+    """The judge's target for made places."""
+    return torch.cat([torch.ones_like(shares[:, :1]), torch.zeros_like(shares)], dim=1)
+
+
+def smoothed(target: Tensor) -> Tensor:
+    """A target that is not quite sure, so that the judge's logits stay of use to the generator."""
+    return target * (1 - SMOOTHING) + SMOOTHING / target.shape[1]
+
+
+def matched(found: list[Tensor], wanted: list[Tensor], own: Tensor) -> Tensor:
+    """Mean distance of features over the samples with a style of their own, by their size."""
+    distances = [
+        (a - b).abs().mean((1, 2, 3)) / b.abs().mean() for a, b in zip(found, wanted, strict=True)
+    ]
+    return _mean_own(sum(distances) / len(distances), own)
 
 
 def recalled(made: Tensor, x0: Tensor, own: Tensor) -> Tensor:
     """Mean distance of coarse latents, over the samples with a style of their own (`own` is 1)."""
-    coarse = F.avg_pool2d(made - x0, COARSE).abs().mean((1, 2, 3))
-    return (coarse * own).sum() / own.sum().clamp(min=1)
+    return _mean_own(F.avg_pool2d(made - x0, COARSE).abs().mean((1, 2, 3)), own)
+
+
+def _mean_own(values: Tensor, own: Tensor) -> Tensor:
+    return (values * own).sum() / own.sum().clamp(min=1)

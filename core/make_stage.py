@@ -26,13 +26,21 @@ from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import THUMBNAIL
 from core.model.segmenter import LabelNet
-from core.model.spec import AutoencoderSpec, InstantSpec, ModelSpec, SegmenterSpec, spec_from_dict
+from core.model.spec import (
+    AutoencoderSpec,
+    InstantSpec,
+    ModelSpec,
+    SegmenterSpec,
+    SpadeSpec,
+    spec_from_dict,
+)
 from core.model.unet import SDMUNet
 from core.objective import DiffusionObjective, balanced_weights
 from core.palette import Palette, normalise
 from core.perceptual import LPIPS
 from core.schedule import ScheduleSpec
 from core.segmenter_stage import SegmenterStage
+from core.spade_stage import SpadeStage
 from core.stages import AutoencoderStage, DiffusionSettings, DiffusionStage, Stage
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
 
@@ -71,6 +79,8 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
         return _segmenter(args, data, device)
     if args.stage == "instant":
         return _instant(args, data, device)
+    if args.stage == "spade":
+        return _spade(args, data, device)
     return _diffusion(args, data, device)
 
 
@@ -194,6 +204,24 @@ def _segmenter(args: argparse.Namespace, data: PairDataset, device: torch.device
         model.load_state_dict(old.state_dict())
     weights = balanced_weights(label_shares(data), args.balance) if args.balance else None
     return SegmenterStage(data, model, device, weights)
+
+
+def _spade(args: argparse.Namespace, data: PairDataset, device: torch.device) -> SpadeStage:
+    """The stage that learns SPADE in the paper's shape, from nothing."""
+    height, width = data.size
+    given = {
+        "label_channels": data.palette.num_channels,
+        "crop_size": width,
+        "aspect_ratio": width / height,
+        "encoder": bool(args.spec.get("use_vae")),
+    }
+    spec = spec_from_dict(SpadeSpec, given | args.spec)
+    if (height, width) != spec.picture_size:
+        raise InputError(
+            f"--size {height}x{width} must be multiples of {spec.multiple} for this network."
+        )
+    perceptual = LPIPS(args.perceptual) if args.perceptual else None
+    return SpadeStage(data, spec, perceptual, args.perceptual_weight, device)
 
 
 def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) -> InstantStage:

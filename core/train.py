@@ -4,6 +4,7 @@
     python -m core.train --data DIR --palette NAME|FILE --out DIR --autoencoder FILE
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage segmenter
     python -m core.train --data DIR --palette NAME|FILE --out DIR --init FILE --lora 8
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage spade --perceptual FILE
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage instant --autoencoder FILE
     python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
 
@@ -98,6 +99,14 @@ DEFAULTS = {
         "size": (256, 256),
         "weighting": "uniform",
     },
+    "spade": {  # the paper's; the discriminator's rate is four times as high
+        "steps": 300_000,
+        "lr": 1e-4,
+        "lr_schedule": "constant",
+        "ema": 0.0,
+        "size": (256, 256),
+        "weighting": "uniform",
+    },
     "diffusion": {  # the paper's
         "steps": 300_000,
         "lr": 1e-4,
@@ -108,7 +117,7 @@ DEFAULTS = {
     },
 }
 
-STAGES = ("autoencoder", "diffusion", "distillation", "segmenter", "instant")
+STAGES = ("autoencoder", "diffusion", "distillation", "segmenter", "spade", "instant")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -420,7 +429,7 @@ def _add_optimiser(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
-    add("--perceptual", help="LPIPS network (.safetensors) for the autoencoder's loss")
+    add("--perceptual", help="LPIPS network (.safetensors) for the autoencoder's or SPADE's loss")
     add("--perceptual-weight", type=float, default=0.5, help="of LPIPS beside the L1 of 1")
     add("--adversarial", type=float, default=0.0, help="weight of passing for a photo, 0 for none")
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
@@ -437,7 +446,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--spec",
         type=json.loads,
         default={},
-        help="fields of ModelSpec (AutoencoderSpec, SegmenterSpec), as JSON",
+        help="fields of ModelSpec (or of the spec of --stage), as JSON",
     )
     add(
         "--noise-schedule",

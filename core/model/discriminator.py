@@ -33,13 +33,15 @@ class PatchDiscriminator(nn.Module):
 
 
 class LabelDiscriminator(nn.Module):
-    """Latents `[N, C, h, w]` to logits `[N, labels + 1, h, w]`: the label of each place, or made.
+    """Latents `[N, C, h, w]` to what each layer finds; last, logits `[N, labels + 1, h, w]`.
 
     A U-Net, as in OASIS (Schönfeld et al., arXiv 2012.04781): a real place is to be told by its
-    label, a made one by the first logit. So it teaches what each label looks like.
+    label, a made one by the first logit. So it teaches what each label looks like. What the layers
+    on the way down find can be compared (`features`).
     """
 
     multiple = 8  # sides of the latents
+    features = 4  # how many of the maps are features, finest first
 
     def __init__(
         self, channels: int, labels: int, widths: tuple[int, int, int] = (48, 96, 128)
@@ -59,7 +61,7 @@ class LabelDiscriminator(nn.Module):
         )
         self.out = nn.Conv2d(first, labels + 1, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> list[Tensor]:
         kept = []
         for layer in self.down:
             x = F.leaky_relu(layer(x), SLOPE)
@@ -67,7 +69,7 @@ class LabelDiscriminator(nn.Module):
         for layer, beside in zip(self.up, reversed(kept[:-1]), strict=True):
             wide = F.interpolate(x, scale_factor=2, mode="nearest")
             x = F.leaky_relu(layer(torch.cat([wide, beside], dim=1)), SLOPE)
-        return self.out(x)
+        return [*kept, self.out(x)]
 
 
 class _Leaky(nn.LeakyReLU):

@@ -27,7 +27,6 @@ ENCODED = 256  # pixels: sides of the picture that the style encoder reads
 EPSILON = 1e-5  # of batch norm
 
 
-
 class SyncedNorm(nn.Module):
     """Batch norm without a scale of its own, over the samples of all processes.
 
@@ -188,7 +187,7 @@ class SpadeGenerator(nn.Module):
         return [norm.modulate(scaled[at]) for norm, at in self.layout_sites(size)]
 
     def embed_layout(self, y: Tensor | None, size: tuple[int, int]) -> list[Modulation]:
-        """gamma and beta of every norm, of y at a picture's resolution; None for no label at all."""
+        """gamma and beta of every norm, of y at a picture's resolution; None is no label at all."""
         if y is None:
             y = torch.zeros(1, self.spec.label_channels, *size, device=self.device)
         return self.embed_scaled(self.scaled_layouts(y, size), size)
