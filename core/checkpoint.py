@@ -2,8 +2,8 @@
 
 The header is JSON under the metadata key `sdm-studio`: spec, schedule, the whole palette, a summary
 of the training, and the licence. Opening a model needs its path and nothing else. Tensor names are
-those of the modules, behind `unet.`, `autoencoder.`, `segmenter.` and `spade.`. No pickle is ever
-read.
+those of the modules, behind `unet.`, `autoencoder.`, `segmenter.`, `spade.` and `guidance.`. No
+pickle is ever read.
 
 A low-rank file names its base and holds updates only (see `core.lora`); its networks come out with
 the updates added, like those of any other file.
@@ -29,20 +29,23 @@ from core.header import HEADER_KEY
 from core.lora import merged
 from core.model.autoencoder import Autoencoder
 from core.model.instant import InstantNet
+from core.model.scene_encoder import SceneEncoder
 from core.model.segmenter import LabelNet
 from core.model.spade import SpadeNet
 from core.model.spec import (
     AutoencoderSpec,
     InstantSpec,
     ModelSpec,
+    SceneEncoderSpec,
     SegmenterSpec,
     SpadeSpec,
     SpecError,
     spec_from_dict,
 )
 from core.model.unet import SDMUNet
-from core.palette import Palette, PaletteError
+from core.palette import Palette
 from core.schedule import ScheduleSpec
+from core.words import Vocabulary
 
 FORMAT = 1
 
@@ -54,7 +57,8 @@ class CheckpointError(InputError):
 @dataclass(frozen=True)
 class Checkpoint:
     """The header of a checkpoint. `spec` is None for a file without a diffusion model: it holds an
-    autoencoder, a segmenter or a SPADE generator alone. `base` is what a low-rank file rides on.
+    autoencoder, a segmenter, a SPADE generator or an encoder of guidance alone; `vocabulary` is of
+    the last. `base` is what a low-rank file rides on.
     """
 
     palette: Palette
@@ -64,6 +68,8 @@ class Checkpoint:
     segmenter: SegmenterSpec | None = None
     base: Base | None = None
     spade: SpadeSpec | InstantSpec | None = None
+    guidance: SceneEncoderSpec | None = None
+    vocabulary: Vocabulary | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     path: Path | None = None
@@ -112,6 +118,8 @@ class Checkpoint:
             alone = data["autoencoder"] and spec_from_dict(AutoencoderSpec, data["autoencoder"])
             segmenter = data.get("segmenter") and spec_from_dict(SegmenterSpec, data["segmenter"])
             base = data.get("base") and spec_from_dict(Base, data["base"])
+            guidance = data.get("guidance") and spec_from_dict(SceneEncoderSpec, data["guidance"])
+            words = data.get("vocabulary")
             return cls(
                 palette=Palette.from_dict(data["palette"], where=str(path)),
                 spec=spec,
@@ -120,6 +128,8 @@ class Checkpoint:
                 segmenter=segmenter,
                 base=base,
                 spade=data.get("spade") and spade_spec(data["spade"]),
+                guidance=guidance,
+                vocabulary=words and Vocabulary.from_dict(words),
                 training=data["training"],
                 licence=data["licence"],
                 path=path,
@@ -127,7 +137,7 @@ class Checkpoint:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, CheckpointError):
                 raise
-            known = isinstance(error, (SpecError, PaletteError))
+            known = isinstance(error, InputError)
             detail = str(error) if known else f"{type(error).__name__}: {error}"
             raise CheckpointError(f"The header of {path} cannot be used: {detail}") from error
 
@@ -162,6 +172,8 @@ class Checkpoint:
             "segmenter": self.segmenter and asdict(self.segmenter),
             "base": self.base and asdict(self.base),
             "spade": self.spade and spade_header(self.spade),
+            "guidance": self.guidance and asdict(self.guidance),
+            "vocabulary": self.vocabulary and self.vocabulary.to_dict(),
             "palette": self.palette.to_dict(),
             "training": dict(self.training),
             "licence": self.licence,
@@ -176,10 +188,17 @@ class Checkpoint:
     def load_unet(self) -> SDMUNet:
         """The U-Net in float32. Raises `CheckpointError` if it is not there or does not fit."""
         if self.spec is None:
-            held = "a segmenter" if self.segmenter else "an autoencoder"
-            held = "a SPADE generator" if self.spade else held
-            raise CheckpointError(f"{self.path} holds {held} alone, no diffusion model.")
+            raise CheckpointError(f"{self.path} holds {self._held} alone, no diffusion model.")
         return self._filled(SDMUNet, self.spec, "unet")
+
+    @property
+    def _held(self) -> str:
+        """What a file without a diffusion model holds."""
+        if self.guidance:
+            return "an encoder of guidance"
+        if self.spade:
+            return "a SPADE generator"
+        return "a segmenter" if self.segmenter else "an autoencoder"
 
     def load_autoencoder(self) -> Autoencoder | None:
         """The autoencoder in float32, in eval mode; None for a model that works on pixels."""
@@ -208,6 +227,19 @@ class Checkpoint:
             raise CheckpointError(f"{self.path} holds no SPADE generator.")
         kind = InstantNet if isinstance(self.spade, InstantSpec) else SpadeNet
         return self._filled(kind, self.spade, "spade")
+
+    def load_guidance(self) -> SceneEncoder:
+        """The encoder of guidance in float32. Raises `CheckpointError` if it is not there."""
+        if self.guidance is None:
+            raise CheckpointError(
+                f"{self.path} holds no encoder of guidance. Train one with --stage guidance."
+            )
+        if self.guidance.words != len(self.vocabulary.concepts if self.vocabulary else ()):
+            raise CheckpointError(
+                f"{self.path} does not fit its own header: {self.guidance.words} words, but "
+                "another vocabulary. The file is damaged or hand-made."
+            )
+        return self._filled(SceneEncoder, self.guidance, "guidance")
 
     def _filled(self, make: type[nn.Module], spec: Any, part: str) -> Any:
         with torch.device("meta"):  # no time lost on random weights

@@ -24,6 +24,7 @@ from core.device import is_shortage, pick_device, pick_precision, precision_name
 from core.embedding import KeptEmbedding, Marks
 from core.errors import OutOfMemory
 from core.first_step import FirstStep
+from core.guide import Guide, Terms, check_terms, guide_path
 from core.inpainting import Recorder, check_fit
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
@@ -64,12 +65,13 @@ class Engine:
         self.unet: SDMUNet = self._placed(checkpoint.load_unet())
         self.student = self._open_student()
         self.segmenter = self._open_segmenter()
+        self.guide = self._open_guide()
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
         self._forget()
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
-        self.info = _info(checkpoint, device, dtype, self.student, self.segmenter)
+        self.info = _info(checkpoint, device, dtype, self.student, self.segmenter, self.guide)
 
     @classmethod
     def open(
@@ -107,6 +109,13 @@ class Engine:
         if path is None or not path.is_file():
             return None
         return Segmenter.open(path, self.checkpoint.palette).to(self.device, self.dtype)
+
+    def _open_guide(self) -> Guide | None:
+        """The encoder of guidance that lies beside this model."""
+        path = guide_path(self.checkpoint.path)
+        if path is None or not path.is_file():
+            return None
+        return Guide.open(path, self.unet.spec.in_channels).to(self.device, self.dtype)
 
     def _forget(self) -> None:
         """Keep nothing of the pictures that were made: it only saves time."""
@@ -159,6 +168,7 @@ class Engine:
                 f"{self.info.name} has no few-step student. Distil one with core.train, or sample "
                 "with the model itself."
             )
+        check_terms(request, self.guide, self.info.name)
         (height, width), factor = self.picture_size(request), self.unet.spec.factor
         if height * width > MAX_PIXELS:
             raise RequestError(
@@ -203,12 +213,14 @@ class Engine:
         if drafted:
             draft = plan.of(_draft_of(request))
             student = self._denoiser(draft.request, marks, plan.crop, live_scale)
-            *_, last = self._walk(draft, student)
+            *_, last = self._walk(draft, self._guided(draft, student))
             yield Preview(plan.outcome(self.decode(last.x, marks)), 0, plan.steps)
         tape = Tape()
-        denoise.listener = tape.keep
-        recorder = Recorder(denoise) if request.keep_trajectory else None
-        walk = self._walk(plan, recorder or denoise)
+        if not request.terms:  # a replay would not know them
+            denoise.listener = tape.keep
+        guided = self._guided(plan, denoise)
+        recorder = Recorder(guided) if request.keep_trajectory else None
+        walk = self._walk(plan, recorder or guided)
         for number, moment in enumerate(walk, start=plan.steps_before + 1):
             if drafted and number < plan.steps * DRAFT_STANDS:
                 yield Stepped(number, plan.steps)
@@ -262,6 +274,15 @@ class Engine:
 
         return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first)
 
+    def _terms(self, plan: Plan) -> Terms:
+        return Terms(plan.request, self.guide, self.schedule, plan.crop, self.encode, self.chunk)
+
+    def _guided(self, plan: Plan, denoise: Denoise) -> Denoise:
+        """`denoise` with the request's terms, if it has any."""
+        if not plan.request.terms:
+            return denoise
+        return self._terms(plan).guided(denoise, plan.request.sampler, plan.path)
+
     def _walk(self, plan: Plan, denoise: Denoise) -> Iterator[Moment]:
         """From the plan's start down to the clean picture."""
         request, crop = plan.request, plan.crop
@@ -274,6 +295,9 @@ class Engine:
             return crop.cells(canvas_noise())
 
         denoise, x, constrain = plan.begin(denoise, noise)
+        if request.terms:
+            first = crop.cells(noise_of(request, shape, self.device)())
+            constrain = self._terms(plan).constrained(constrain, first)
         step = SAMPLERS[request.sampler](self.schedule, request.eta)
         return sample(denoise, step, plan.path, x, noise, self.schedule, constrain)
 
@@ -358,6 +382,7 @@ def _info(
     dtype: torch.dtype,
     student: SDMUNet | None,
     segmenter: Segmenter | None,
+    guide: Guide | None,
 ) -> ModelInfo:
     spec, path = checkpoint.spec, checkpoint.path
     training = checkpoint.training
@@ -375,6 +400,8 @@ def _info(
         student=student is not None,
         segmenter=segmenter is not None,
         ceiling=segmenter.ceiling if segmenter else (),
+        guidance=guide is not None,
+        vocabulary=guide.vocabulary if guide else None,
     )
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from core.errors import RequestError
 from core.palette import Palette
 from core.repaint import Inpaint, Start, Trajectory, frozen
+from core.terms import RULE_NAMES, GuidanceTerm
+from core.words import Vocabulary
 
 SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm", "consistency")  # the first is the default
 MAX_SEED = 2**31 - 1
@@ -80,6 +82,9 @@ class SampleRequest:
     seed_map: int32 `[H, W]`, at the layout's size: the seed of the noise there, whatever the
     picture's own; -1 leaves that to the picture's seed.
     label_controls: what these maps were made from, by names of labels: plain data for the recipe.
+    terms: what the picture should be like beside its layout (semantic diffusion guidance).
+    term_rule: how the terms move a step: "even", the same strength at every step and with every
+    sampler, or "paper", the gradient as it is; see core/guidance.py.
     """
 
     layout: Layout
@@ -99,6 +104,8 @@ class SampleRequest:
     guidance_map: np.ndarray | None = field(default=None, repr=False)
     seed_map: np.ndarray | None = field(default=None, repr=False)
     label_controls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    terms: tuple[GuidanceTerm, ...] = ()
+    term_rule: str = RULE_NAMES[0]
 
     def __post_init__(self) -> None:
         checks = (
@@ -120,10 +127,17 @@ class SampleRequest:
                 f"guidance scale {self.guidance_scale}",
                 f"0 to {MAX_GUIDANCE:g}",
             ),
+            (self.term_rule in RULE_NAMES, f"rule {self.term_rule!r}", " or ".join(RULE_NAMES)),
         )
         for holds, got, wanted in checks:
             if not holds:
                 raise RequestError(f"The {got} cannot be used; it must be {wanted}.")
+        ids = [label for term in self.terms for label in term.labels]
+        if ids and not 0 <= min(ids) <= max(ids) < len(self.layout.palette):
+            raise RequestError(
+                f"A guidance term acts on label {max(ids)}, but palette "
+                f"{self.layout.palette.name!r} ends at {len(self.layout.palette) - 1}."
+            )
         self._freeze_map("guidance_map", np.float32, 0, MAX_GUIDANCE)
         self._freeze_map("seed_map", np.int32, -1, MAX_SEED)
 
@@ -168,6 +182,8 @@ class SampleRequest:
             "inpaint": self.inpaint and self.inpaint.recipe(),
             "start": self.start and {"t": self.start.t, "clean": self.start.clean},
             "label_controls": {name: dict(own) for name, own in self.label_controls.items()},
+            "terms": [term.recipe(self.layout.palette) for term in self.terms],
+            "term_rule": self.term_rule if self.terms else "",
         }
         return {
             "program": "SDM Studio",
@@ -258,6 +274,8 @@ class ModelInfo:
     student: bool = False  # whether a distilled few-step student is there
     segmenter: bool = False  # whether it can tell which label each place of a picture looks like
     ceiling: tuple[float, ...] = ()  # how plain each label is to it on real photos, 0..1
+    guidance: bool = False  # whether terms of content and style can be used
+    vocabulary: Vocabulary | None = None  # the words that a term of text may have; None for none
 
 
 class Engine(Protocol):

@@ -50,6 +50,7 @@ from core.request import (
     SampleRequest,
     Stepped,
 )
+from core.term_options import add_term_options, terms_of
 
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "landscape.safetensors"
 
@@ -76,6 +77,8 @@ def _run(args: argparse.Namespace, open_engine: Callable[[Path], Engine]) -> int
     palette = reading_palette(args.palette, engine.info.palette)
     # With all key frames in it: a bad one is refused now, not when its frame comes.
     template = template_request(args, args.guidance.values, engine.info.palette)
+    terms = terms_of(args, engine.info)
+    template = replace(template, terms=terms, term_rule=args.rule)
     if edit is not None:
         template = replace(template, inpaint=edit, size=edit.size)
     _check_targets(args.out, paths, template.seeds)
@@ -269,6 +272,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--palette", help="palette to read with, a name or a .toml file (the checkpoint's)")
     add("--count", type=int, default=1, help="pictures per layout, seed by seed (1)")
     add_sampling_options(parser, track)
+    add_term_options(parser)
     edit = parser.add_argument_group(
         "local edit",
         "Repaint the white part of a mask in a picture, as the layout says; the rest stays.",

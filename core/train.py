@@ -6,6 +6,7 @@
     python -m core.train --data DIR --palette NAME|FILE --out DIR --init FILE --lora 8
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage spade --perceptual FILE
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage instant --autoencoder FILE
+    python -m core.train --data DIR --out DIR --stage guidance --autoencoder FILE
     python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
@@ -107,6 +108,14 @@ DEFAULTS = {
         "size": (256, 256),
         "weighting": "uniform",
     },
+    "guidance": {
+        "steps": 4_000,
+        "lr": 2e-3,
+        "lr_schedule": "cosine",
+        "ema": 0.995,
+        "size": (256, 256),
+        "weighting": "uniform",
+    },
     "diffusion": {  # the paper's
         "steps": 300_000,
         "lr": 1e-4,
@@ -117,7 +126,7 @@ DEFAULTS = {
     },
 }
 
-STAGES = ("autoencoder", "diffusion", "distillation", "segmenter", "spade", "instant")
+STAGES = ("autoencoder", "diffusion", "distillation", "segmenter", "spade", "instant", "guidance")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -470,6 +479,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="how much more an error counts where a rare label is: share ** -BALANCE, at most 5",
     )
+    add("--scores", help="guidance: a CSV of scores for each photo, by `id`, beside captions.csv")
+    add("--words", help="guidance: a .toml file of words instead of the bundled ones")
     add("--vlb-weight", type=float, default=0.001, help="lambda of L_vlb, on the sum of T terms")
 
 

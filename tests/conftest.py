@@ -70,7 +70,7 @@ def randomised(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
-            fan_in = parameter[0].numel() if parameter.ndim > 1 else 4
+            fan_in = parameter[0].numel() if parameter.ndim > 1 and len(parameter) else 4
             parameter.copy_(torch.randn(parameter.shape, generator=generator) / fan_in**0.5)
     return module.eval().requires_grad_(False)
 

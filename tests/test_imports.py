@@ -29,6 +29,8 @@ SHARED = {  # what both window and models may know
     "core.request",
     "core.run_status",
     "core.shapes",
+    "core.terms",
+    "core.words",
 }
 PURE = ("schedule", "sampling", "guidance", "inpainting", "harmony")  # they see a callable
 

@@ -141,6 +141,22 @@ class InstantSpec:
 
 
 @dataclass(frozen=True)
+class SceneEncoderSpec:
+    """The noise-aware encoder of guidance: what it reads, its size, and how many words it knows."""
+
+    in_channels: int  # of x
+    patch: int = 2  # pixels of x that become one of the first level, in each direction
+    widths: tuple[int, ...] = (96, 128)  # channels of each level, each half as large
+    blocks: tuple[int, ...] = (2, 3)  # residual blocks of each level
+    embedding: int = 128  # numbers that say what a picture is like
+    words: int = 0  # concepts with a vector in the same space; 0 for none
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or not self.widths:
+            raise SpecError(f"widths {self.widths} and blocks {self.blocks} differ in number.")
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """The SDM U-Net. The first group carries the names of the official constructor."""
 

@@ -1,0 +1,248 @@
+"""Semantic diffusion guidance (Liu et al. 2021, arXiv 2112.05744): scores that pull every step.
+
+A term has a score of x_t, larger where the picture is more like what is wanted, and an encoder that
+sees through noise gives its gradient with respect to x_t. `Guided` wraps a `denoise(x, t)` and
+moves what it predicts, so it works with every sampler, path and constraint. How a gradient moves a
+prediction is a rule:
+
+    paper   DDIM's eps <- eps - sqrt(1 - abar_t) g, for all samplers but ddpm: there the step's mean
+            moves by Sigma g (the paper's algorithm 1). g is the weighted sum of raw gradients.
+            As a shift of x0 that is (1 - abar_t) / sqrt(abar_t) g: beyond bounds at the first
+            steps, where few-step samplers take x0 at its word.
+    even    x0 moves by `STRIDE` sqrt(1 - abar_t) along each term's gradient brought to the same
+            size, times its weight: the same strength whatever the term's units, the sampler and the
+            number of steps; and eps along with it.
+
+The colours of a reference (ILVR, Choi et al. 2021) are no gradient but a constraint on x_t.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.sampling import Constrain, Denoise
+from core.schedule import Prediction, Schedule, interpolate_log_variance, posterior
+from core.seen import Seen
+
+Look = Callable[[Tensor, int], Seen]  # of x_t; differentiable
+Score = Callable[[Seen, Seen], Tensor]  # what is seen, what is wanted -> [N]
+STRIDE = 0.1  # of the even rule, in deviations of x0: docs/decisions/016 has the measurements
+TINY = 1e-12
+
+
+# -- scores ---------------------------------------------------------------------------------------
+
+
+def likeness(seen: Seen, wanted: Seen) -> Tensor:
+    """Cosine of the embeddings, of a text or of a picture: the paper's equations 4 and 6."""
+    return (seen.embedding * wanted.embedding).sum(1)
+
+
+def structure(seen: Seen, wanted: Seen) -> Tensor:
+    """Cosine place by place: content with its composition, the paper's equation 7."""
+    return F.cosine_similarity(seen.places.float(), wanted.places.float(), dim=1).mean((1, 2))
+
+
+def style(seen: Seen, wanted: Seen) -> Tensor:
+    """Minus the distance of the Gram matrices of every level, each relative to the wanted one's
+    own size: the paper's equation 8, in units that do not depend on the network."""
+    pairs = zip(seen.layers, wanted.layers, strict=True)
+    return -sum(_apart(gram(a), gram(b)) for a, b in pairs) / len(seen.layers)
+
+
+def gram(features: Tensor) -> Tensor:
+    """`[N, C, C]`: how often features `[N, C, h, w]` occur together."""
+    flat = features.float().flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def _apart(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().sum((1, 2)) / b.square().sum((1, 2))
+
+
+TERMS: dict[str, Score] = {
+    "text": likeness,
+    "content": likeness,
+    "structure": structure,
+    "style": style,
+}
+
+
+# -- terms at work --------------------------------------------------------------------------------
+
+
+class Pull(NamedTuple):
+    """A term, ready. wanted: what should be seen at timestep t. mask: `[1, 1, h, w]`, where it
+    acts; None for everywhere."""
+
+    score: Score
+    wanted: Callable[[int], Seen]
+    weight: float
+    mask: Tensor | None = None
+
+
+class Pushes(NamedTuple):
+    """The weighted gradients of the terms, each `[N, C, h, w]`, and their masks."""
+
+    gradients: list[Tensor]
+    weights: list[float]
+    masks: list[Tensor | None]
+
+
+Rule = Callable[[Pushes, Prediction, int], Tensor]  # -> how far x0 moves, [N, C, h, w]
+
+
+class Guided:
+    """`denoise`, pulled by the gradient of sum_i w_i score_i(x_t, t).
+
+    chunk: how many pictures are seen at once, as in `Denoiser`.
+    """
+
+    def __init__(
+        self,
+        denoise: Denoise,
+        schedule: Schedule,
+        look: Look,
+        pulls: Sequence[Pull],
+        rule: Rule,
+        chunk: int = 64,
+    ) -> None:
+        self.denoise, self.schedule, self.look = denoise, schedule, look
+        self.pulls, self.rule, self.chunk = list(pulls), rule, chunk
+
+    def __call__(self, x: Tensor, t: int) -> Prediction:
+        prediction = self.denoise(x, t)
+        parts = [self.gradients(part, t) for part in x.split(self.chunk)]
+        gradients = [torch.cat(own) for own in zip(*parts, strict=True)]
+        weights, masks = ([getattr(p, name) for p in self.pulls] for name in ("weight", "mask"))
+        x0 = prediction.x0 + self.rule(Pushes(gradients, weights, masks), prediction, t)
+        return Prediction(self.schedule.eps_from_x0(x, t, x0), x0, prediction.v)
+
+    def gradients(self, x: Tensor, t: int) -> list[Tensor]:
+        """The gradient of each term's score at x_t, `[N, C, h, w]`."""
+        with torch.inference_mode(False), torch.enable_grad():
+            x = x.detach().clone().requires_grad_(True)  # of an inference tensor there is none
+            seen = self.look(x, t)
+            scores = [pull.score(seen, pull.wanted(t)).sum() for pull in self.pulls]
+            last = len(scores) - 1
+            return [
+                torch.autograd.grad(score, x, retain_graph=number < last)[0]
+                for number, score in enumerate(scores)
+            ]
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+
+def even(schedule: Schedule, stride: float = STRIDE) -> Rule:
+    """Every term moves x0 equally far, and less the less noise is left."""
+
+    def rule(pushes: Pushes, prediction: Prediction, t: int) -> Tensor:
+        parts = zip(*pushes, strict=True)
+        total = sum(weight * masked(unit(g, mask), mask) for g, weight, mask in parts)
+        return stride * math.sqrt(1 - schedule.abar(t)) * total
+
+    return rule
+
+
+def unit(gradient: Tensor, mask: Tensor | None) -> Tensor:
+    """A gradient of mean square 1 in each picture, where its mask is."""
+    squares = gradient.square()
+    if mask is None:
+        size = squares.mean((1, 2, 3), keepdim=True)
+    else:
+        share = mask.expand_as(gradient)
+        size = (squares * share).sum((1, 2, 3), keepdim=True) / (share.sum() / len(share) + TINY)
+    return gradient / (size + TINY).sqrt()
+
+
+def masked(gradient: Tensor, mask: Tensor | None) -> Tensor:
+    return gradient if mask is None else gradient * mask
+
+
+def summed(pushes: Pushes) -> Tensor:
+    """The gradient of the weighted sum of the scores."""
+    parts = zip(*pushes, strict=True)
+    return sum(weight * masked(g, mask) for g, weight, mask in parts)
+
+
+def paper_eps(schedule: Schedule) -> Rule:
+    """eps - sqrt(1 - abar_t) g, said of x0: the paper's algorithm 2, for DDIM."""
+
+    def rule(pushes: Pushes, prediction: Prediction, t: int) -> Tensor:
+        abar = schedule.abar(t)
+        return (1 - abar) / math.sqrt(abar) * summed(pushes)
+
+    return rule
+
+
+def paper_mean(schedule: Schedule, below: Mapping[int, int]) -> Rule:
+    """The step's mean + Sigma g, said of x0: the paper's algorithm 1, for DDPM.
+
+    below: the timestep after each of the path. Into the last step Sigma is 0, and so is the shift.
+    """
+
+    def rule(pushes: Pushes, prediction: Prediction, t: int) -> Tensor:
+        q = posterior(schedule.abar(t), schedule.abar(below[t]))
+        if below[t] < 0:
+            return torch.zeros_like(prediction.x0)
+        low, high = math.log(q.variance), math.log(q.beta)
+        variance = interpolate_log_variance(prediction.v, low, high).exp()
+        return variance * summed(pushes) / q.coef1
+
+    return rule
+
+
+def rule_of(name: str, schedule: Schedule, sampler: str, path: Sequence[int]) -> Rule:
+    """The rule "even" or "paper" for a sampler that walks `path`."""
+    if name == "even":
+        return even(schedule)
+    if sampler != "ddpm":
+        return paper_eps(schedule)
+    return paper_mean(schedule, {t: after for t, after in zip(path, path[1:]) if after < t})
+
+
+# -- colours --------------------------------------------------------------------------------------
+
+
+class LowPass:
+    """`constrain(x, t)`: large shapes and their colours are those of a reference (ILVR).
+
+    x <- x + w (phi(y_t) - phi(x)): phi keeps what is larger than `cells`, y_t is the reference x0
+    under the noise of timestep t, the same noise all the way down, as a deterministic sampler
+    needs. The paper works on pixels; of a latent model it is the latents that are low-passed.
+    reference: `[1, C, h, w]`. noise: `[N, C, h, w]`. mask: `[1, 1, h, w]` or None. after: what
+    else constrains x, and has the last word.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        reference: Tensor,
+        noise: Tensor,
+        cells: float,
+        weight: float = 1.0,
+        mask: Tensor | None = None,
+        after: Constrain = lambda x, t: x,
+    ) -> None:
+        self.schedule, self.reference, self.noise = schedule, reference, noise
+        self.cells, self.share = cells, min(1.0, weight) * (1.0 if mask is None else mask)
+        self.after = after
+
+    def __call__(self, x: Tensor, t: int) -> Tensor:
+        wanted = self.reference if t < 0 else self.schedule.q_sample(self.reference, t, self.noise)
+        return self.after(x + self.share * low_pass(wanted - x, self.cells), t)
+
+
+def low_pass(x: Tensor, cells: float) -> Tensor:
+    """phi: x `[N, C, h, w]` made smaller by `cells` and as large again, as in the paper's code."""
+    size = x.shape[-2:]
+    small = tuple(max(1, round(side / cells)) for side in size)
+    shrunk = F.interpolate(x, small, mode="bicubic", antialias=True, align_corners=False)
+    return F.interpolate(shrunk, size, mode="bicubic", align_corners=False)

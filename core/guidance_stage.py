@@ -1,0 +1,175 @@
+"""The stage that trains the encoder of guidance, on noisy latents at all timesteps.
+
+Self-supervised as in the paper: what it sees of x_t is drawn to what it sees of the clean picture,
+and away from other pictures. With captions, concepts get vectors in the same space: each alone, and
+as bags of words, which are what a sentence becomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from core.checkpoint import Checkpoint
+from core.dataset import PairDataset, mirror
+from core.latents import LatentDataset
+from core.model.scene_encoder import SceneEncoder
+from core.objective import T_SALT, Batch, seeded_noise, seeded_uniform
+from core.pixels import from_pixels
+from core.schedule import Schedule, ScheduleSpec
+from core.stages import filled
+from core.words import Vocabulary
+
+WARMTH = 0.1  # temperature of the pictures' contrast
+COMPARED = 0.5  # share of the batch that is contrasted: it takes another pass, and half is enough
+CLEAN = 0.15  # share of the samples that are seen without noise
+MOST_WORDS = 3  # in a bag
+NEGATED = 0.2  # share of a bag's words that say what is not there
+CLEAN_SALT, BAG_SALT = 5, 6
+SHEET_WORDS, SHEET_PHOTOS = 12, 8  # rows and columns of the sheet
+
+
+class SceneDataset(Dataset):
+    """x0 and what it shows. An item is asked for by `(index, seed)`; some are mirrored.
+
+    targets: float32 `[photos, words]`. Gives `x0` `[C, h, w]`, `words` `[words]` and `seed`.
+    """
+
+    def __init__(self, data: PairDataset | LatentDataset, targets: Tensor) -> None:
+        self.data, self.targets = data, targets
+        self.crops = getattr(data, "crops", 1)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor | int]:
+        index, seed = item
+        flipped = bool(np.random.default_rng(seed).random() < 0.5)
+        x0 = self.x0(index, flipped)
+        return {"x0": x0, "words": self.targets[index // self.crops], "seed": seed}
+
+    def x0(self, index: int, flipped: bool = False) -> Tensor:
+        """A picture as the encoder reads it, `[C, h, w]`."""
+        if isinstance(self.data, LatentDataset):
+            return self.data.latents[index, int(flipped)].float()
+        sample = self.data.sample(index)
+        sample = mirror(sample, self.data.palette) if flipped else sample
+        return from_pixels(sample.image[None])[0]
+
+    def photo(self, index: int) -> np.ndarray:
+        """The photo that an index belongs to, uint8 `[H, W, 3]`."""
+        pairs = self.data.pairs if isinstance(self.data, LatentDataset) else self.data
+        return pairs.sample(index // self.crops).image
+
+
+class SceneObjective(nn.Module):
+    """Pictures against their noisy selves, words against pictures, bags of words against pictures.
+
+    A batch has `x0` `[N, C, h, w]`, `words` `[N, words]` (0 words: pictures alone) and `seed`.
+    """
+
+    def __init__(self, model: SceneEncoder, schedule: Schedule) -> None:
+        super().__init__()
+        self.model, self.schedule = model, schedule
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        x0, seeds = batch["x0"].float(), batch["seed"]
+        t = (seeded_uniform(seeds, x0.device, T_SALT) * len(self.schedule)).long()
+        noisy = self.schedule.q_sample(x0, t, seeded_noise(seeds, x0.shape[1:], x0.device))
+        clean = seeded_uniform(seeds, x0.device, CLEAN_SALT) < CLEAN
+        x = torch.where(clean.reshape(-1, 1, 1, 1), x0, noisy)
+        share = torch.where(clean, 0.0, (t + 1) / len(self.schedule))
+        seen = self.model(x, share).embedding
+        part = slice(max(1, round(COMPARED * len(x0))))
+        with torch.no_grad():
+            target = self.model(x0[part], torch.zeros_like(share[part])).embedding
+        losses = {"pictures": contrast(seen[part], target)}
+        if self.model.spec.words:
+            losses["words"] = self._words(seen, batch["words"].float())
+            losses["bags"] = self._bags(seen, batch["words"].float(), seeds)
+        return {"loss": sum(losses.values()), **losses}
+
+    def _words(self, seen: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of each concept alone, summed over an eighth of them."""
+        logits = self.model.logits(seen)
+        return F.binary_cross_entropy_with_logits(logits, targets) * targets.shape[1] / 8
+
+    def _bags(self, seen: Tensor, targets: Tensor, seeds: Tensor) -> Tensor:
+        """Cross-entropy of every picture with every bag: a bag fits as far as its worst word."""
+        bags = torch.stack([bag_of(own, s) for own, s in zip(targets, seeds.tolist(), strict=True)])
+        fits = torch.where(bags[None] > 0, targets[:, None], 1 - targets[:, None])
+        fits = torch.where(bags[None] == 0, 1.0, fits).amin(2)
+        logits = self.model.bags(seen, self.model.text(bags))
+        return F.binary_cross_entropy_with_logits(logits, fits) * 2
+
+
+def contrast(seen: Tensor, target: Tensor) -> Tensor:
+    """InfoNCE of embeddings `[N, D]`: each is nearest to its own target among all of the batch."""
+    own = torch.arange(len(seen), device=seen.device)
+    return F.cross_entropy(seen @ target.T / WARMTH, own) / np.log(max(2, len(seen)))
+
+
+def bag_of(targets: Tensor, seed: int) -> Tensor:
+    """A few words `[words]` of 1, 0 and -1 that are true of a picture: its own, or not there."""
+    rng = np.random.default_rng([seed, BAG_SALT])
+    shown, bag = targets.double().cpu().numpy(), np.zeros(len(targets), np.float32)
+    for _ in range(rng.integers(1, MOST_WORDS + 1)):
+        negated = rng.random() < NEGATED or not shown.any()
+        weights = (1 - shown) ** 4 if negated else shown
+        if weights.any():
+            bag[rng.choice(len(shown), p=weights / weights.sum())] = -1 if negated else 1
+    return torch.from_numpy(bag).to(targets.device)
+
+
+class SceneStage:
+    """Trains the encoder; exports it as a checkpoint of its own. vocabulary: None without words."""
+
+    def __init__(
+        self,
+        dataset: SceneDataset,
+        model: SceneEncoder,
+        schedule: ScheduleSpec,
+        vocabulary: Vocabulary | None,
+        device: torch.device,
+    ) -> None:
+        self.dataset, self.spec, self.schedule = dataset, model.spec, schedule
+        self.vocabulary, self.device = vocabulary, device
+        trained = model.train().requires_grad_(True)
+        self.objective = SceneObjective(trained, schedule.build())
+
+    def about(self) -> dict[str, Any]:
+        words = list(self.vocabulary.names) if self.vocabulary else []
+        return {"stage": "guidance", "spec": asdict(self.spec), "words": words}
+
+    def export(
+        self, state: Mapping[str, Tensor]
+    ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        checkpoint = Checkpoint(
+            self.dataset.data.palette,
+            schedule=self.schedule,
+            guidance=self.spec,
+            vocabulary=self.vocabulary,
+        )
+        return checkpoint, {"guidance": state}
+
+    def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
+        """The photos that fit best: a row for each of some words, or for each of some photos."""
+        model = filled(SceneEncoder(self.spec), state, self.device)
+        shown = range(0, len(self.dataset), max(1, len(self.dataset) // 400))
+        with torch.no_grad():
+            seen = torch.cat([self._seen(model, index) for index in shown])
+            asked = model.text(torch.eye(self.spec.words).to(seen)) if self.spec.words else seen
+        asked = asked[:: max(1, len(asked) // SHEET_WORDS)][:SHEET_WORDS]
+        best = (asked @ seen.T).topk(min(SHEET_PHOTOS, len(seen))).indices.tolist()
+        return [[self.dataset.photo(shown[i]) for i in row] for row in best]
+
+    def _seen(self, model: SceneEncoder, index: int) -> Tensor:
+        x0 = self.dataset.x0(index)[None].to(self.device)
+        return model(x0, torch.zeros(1, device=self.device)).embedding

@@ -1,0 +1,187 @@
+"""A request's guidance terms, made ready for a walk: what each wants, and where it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.checkpoint import Checkpoint, CheckpointError
+from core.crop import Crop
+from core.errors import RequestError
+from core.guidance import TERMS, Guided, LowPass, Pull, rule_of
+from core.labelmap import nearest_resize
+from core.model.scene_encoder import SceneEncoder
+from core.request import SampleRequest
+from core.sampling import Constrain, Denoise, SeedNoise
+from core.schedule import Schedule
+from core.seen import Seen
+from core.terms import GuidanceTerm
+from core.words import Vocabulary
+
+Encode = Callable[[np.ndarray], Tensor]  # uint8 [1, H, W, 3] -> x0 [1, C, h, w]
+
+REFERENCE_SEED = 0  # of the noise that references are seen through
+
+
+def guide_path(weights: Path | None) -> Path | None:
+    """Where the encoder of a model's guidance lies: `NAME-guidance.safetensors` beside it."""
+    return weights and weights.with_name(f"{weights.stem}-guidance{weights.suffix}")
+
+
+class Guide:
+    """An encoder that sees scenes through noise, and the words that it knows."""
+
+    def __init__(
+        self, encoder: SceneEncoder, vocabulary: Vocabulary | None, timesteps: int
+    ) -> None:
+        self.encoder, self.vocabulary, self.timesteps = encoder, vocabulary, timesteps
+        weight = next(encoder.parameters())
+        self.device, self.dtype = weight.device, weight.dtype
+
+    @classmethod
+    def open(cls, path: Path, in_channels: int) -> Guide:
+        """Open a checkpoint of `core.train --stage guidance`, in float32.
+
+        Raises `CheckpointError` if it is something else, or reads other latents.
+        """
+        checkpoint = Checkpoint.open(path)
+        encoder = checkpoint.load_guidance()
+        if encoder.spec.in_channels != in_channels:
+            raise CheckpointError(
+                f"{path} reads {encoder.spec.in_channels} channels, but the model has "
+                f"{in_channels}. Take it away, or train one on this model's latents."
+            )
+        return cls(encoder, checkpoint.vocabulary, checkpoint.schedule.diffusion_steps)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Guide:
+        """The same on another device and in another precision."""
+        encoder = self.encoder.to(device, dtype).to(memory_format=torch.channels_last)
+        return Guide(encoder, self.vocabulary, self.timesteps)
+
+    def look(self, x: Tensor, t: int) -> Seen:
+        """What is to be seen of x_t; differentiable where gradients are wanted."""
+        share = torch.full((len(x),), (t + 1) / self.timesteps, device=x.device)
+        return self.encoder(x.to(self.dtype), share)
+
+    def text(self, text: str) -> Tensor:
+        """The embedding `[1, D]` of a text. Raises `InputError` for words that it does not know."""
+        if self.vocabulary is None:
+            raise RequestError("This model's encoder of guidance learned no words.")
+        weights = self.vocabulary.read(text)
+        row = [weights.get(name, 0.0) for name in self.vocabulary.names]
+        return self.encoder.text(torch.tensor([row], device=self.device))
+
+
+def check_terms(request: SampleRequest, guide: Guide | None, model: str) -> None:
+    """Raise `InputError` if the terms of a request cannot be followed."""
+    for term in request.terms:
+        if term.kind == "colours":
+            continue
+        if guide is None:
+            raise RequestError(
+                f"{model} has no encoder of guidance by {term.kind}. Train one with core.train "
+                "--stage guidance."
+            )
+        if term.kind == "text":
+            guide.text(term.text)
+
+
+class Terms:
+    """The terms of one request on one crop of its canvas.
+
+    guide: None if the terms need none. encode: pictures to x0. chunk: as in `Guided`.
+    """
+
+    def __init__(
+        self,
+        request: SampleRequest,
+        guide: Guide | None,
+        schedule: Schedule,
+        crop: Crop,
+        encode: Encode,
+        chunk: int,
+    ) -> None:
+        self.request, self.guide, self.schedule = request, guide, schedule
+        self.crop, self.encode, self.chunk = crop, encode, chunk
+        acting = [term for term in request.terms if term.weight > 0]
+        self.colours = [term for term in acting if term.kind == "colours"]
+        self.scored = [term for term in acting if term.kind != "colours"]
+
+    def guided(self, denoise: Denoise, sampler: str, path: list[int]) -> Denoise:
+        """`denoise`, pulled by the terms that have a score."""
+        if not self.scored:
+            return denoise
+        rule = rule_of(self.request.term_rule, self.schedule, sampler, path)
+        pulls = [self._pull(term) for term in self.scored]
+        return Guided(denoise, self.schedule, self.guide.look, pulls, rule, self.chunk)
+
+    def constrained(self, constrain: Constrain, noise: Tensor) -> Constrain:
+        """`constrain`, which also keeps to the colours of references. noise: of the walk's start,
+        `[N, C, h, w]`."""
+        for term in self.colours:
+            reference = self.reference(term).to(noise)
+            cells, mask = max(1.0, term.coarse / self.crop.factor), self.mask(term, noise.device)
+            constrain = LowPass(
+                self.schedule, reference, noise, cells, term.weight, mask, constrain
+            )
+        return constrain
+
+    def _pull(self, term: GuidanceTerm) -> Pull:
+        name = "structure" if term.kind == "content" and term.spatial else term.kind
+        wanted = self._wanted_text(term) if term.kind == "text" else self._wanted_picture(term)
+        return Pull(TERMS[name], wanted, term.weight, self.mask(term, self.guide.device))
+
+    def _wanted_text(self, term: GuidanceTerm) -> Callable[[int], Seen]:
+        with torch.inference_mode(False), torch.no_grad():
+            embedding = self.guide.text(term.text)
+        return lambda t: Seen(embedding, embedding, ())
+
+    def _wanted_picture(self, term: GuidanceTerm) -> Callable[[int], Seen]:
+        """What is seen of the reference under the noise of t, computed when first asked for."""
+        with torch.inference_mode(False), torch.no_grad():
+            x0 = self.reference(term).clone()
+            noise = SeedNoise([REFERENCE_SEED], x0.shape[1:], x0.device)()
+
+        @cache
+        def wanted(t: int) -> Seen:
+            with torch.no_grad():
+                return self.guide.look(self.schedule.q_sample(x0, t, noise), t)
+
+        return wanted
+
+    def reference(self, term: GuidanceTerm) -> Tensor:
+        """x0 `[1, C, h, w]` of a reference that fills the canvas, cut like the canvas."""
+        picture = filling(term.reference, self.crop.canvas)
+        return self.crop.cells(self.encode(picture[None]))
+
+    def mask(self, term: GuidanceTerm, device: torch.device) -> Tensor | None:
+        """float32 `[1, 1, h, w]`, where a term may act: in its labels, and in the region of an
+        edit. None for everywhere."""
+        share = None
+        if term.labels:
+            labels = nearest_resize(self.request.layout.labels, self.crop.canvas)
+            inside = np.isin(labels, term.labels).astype(np.float32)
+            size = self.crop.latent_canvas[::-1]
+            share = self.crop.cells(cv2.resize(inside, size, interpolation=cv2.INTER_AREA))
+        if self.request.inpaint is not None:
+            region = self.crop.cells_touched(self.request.inpaint.region).astype(np.float32)
+            share = region if share is None else share * region
+        return None if share is None else torch.from_numpy(share.copy())[None, None].to(device)
+
+
+def filling(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture uint8 `[h, w, 3]` cut in its middle to the proportions of `size` and resized."""
+    height, width = size
+    h, w = picture.shape[:2]
+    scale = max(height / h, width / w)
+    part_h, part_w = min(h, max(1, round(height / scale))), min(w, max(1, round(width / scale)))
+    top, left = (h - part_h) // 2, (w - part_w) // 2
+    part = picture[top : top + part_h, left : left + part_w]
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(part, (width, height), interpolation=how)
