@@ -111,8 +111,10 @@ class Engine:
         return Segmenter.open(path, self.checkpoint.palette).to(self.device, self.dtype)
 
     def _open_guide(self) -> Guide | None:
-        """The encoder of guidance that lies beside this model."""
+        """The encoder of guidance beside this model, or beside the one below it."""
         path = guide_path(self.checkpoint.path)
+        if path and not path.is_file() and self.checkpoint.base:
+            path = guide_path(self.checkpoint.open_base().path)
         if path is None or not path.is_file():
             return None
         return Guide.open(path, self.unet.spec.in_channels).to(self.device, self.dtype)
