@@ -200,6 +200,11 @@ def check_request(request: SampleRequest, checkpoint: Checkpoint, info: ModelInf
             f"{info.name} paints whole pictures in one pass. For edits, forks and few-step "
             "students choose a diffusion model."
         )
+    if request.terms:
+        raise RequestError(
+            f"{info.name} paints whole pictures in one pass; words and references cannot guide it. "
+            "Take the terms away, or choose a diffusion model."
+        )
 
 
 def painter_info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> ModelInfo:

@@ -261,12 +261,12 @@ def _guidance(args: argparse.Namespace, data: PairDataset, device: torch.device)
     captions = Path(args.data) / CAPTIONS
     words, targets = {"concepts": {}}, torch.zeros(len(data), 0)
     if captions.is_file():
-        words = read_words(Path(args.words) if args.words else WORDS_FILE)
+        words = read_words(Path(args.vocabulary) if args.vocabulary else WORDS_FILE)
         scores = read_table(Path(args.scores)) if args.scores else {}
         evidence = Evidence(words, read_table(captions), scores)
         targets = torch.from_numpy(evidence.targets(data, reading))
-    elif args.words or args.scores:
-        raise InputError(f"--words and --scores need captions, but {captions} is missing.")
+    elif args.vocabulary or args.scores:
+        raise InputError(f"--vocabulary and --scores need captions, but {captions} is missing.")
     else:
         say(f"note: {captions} is missing, so the encoder learns no words.")
     vocabulary = Vocabulary.from_dict(words) if words["concepts"] else None

@@ -205,7 +205,7 @@ def test_the_command_trains_with_captions(captioned, palette_file, tmp_path):
     out = tmp_path / "run"
     spec = '{"widths": [8, 12], "blocks": [1, 1], "embedding": 8, "patch": 4}'
     common = f"--data {captioned} --palette {palette_file} --stage guidance --batch 4 --size 24"
-    options = common.split() + ["--spec", spec, "--words", str(captioned / "words.toml")]
+    options = common.split() + ["--spec", spec, "--vocabulary", str(captioned / "words.toml")]
     options += ["--scores", str(captioned / "scores.csv")]
     assert main([*options, "--out", str(out), "--steps", "2"]) == 0
     guide = Guide.open(out / "weights.safetensors", 3)
@@ -218,6 +218,6 @@ def test_words_need_captions(photos, palette_file, tmp_path, capsys):
     """Named, and nothing is begun."""
     (photos / "words.toml").write_text(WORDS)
     command = f"--data {photos} --palette {palette_file} --stage guidance --size 24"
-    words = f"--out {tmp_path / 'run'} --words {photos / 'words.toml'}"
+    words = f"--out {tmp_path / 'run'} --vocabulary {photos / 'words.toml'}"
     assert main(f"{command} {words}".split()) == 2
     assert "captions.csv is missing" in capsys.readouterr().err
