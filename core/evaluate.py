@@ -26,6 +26,7 @@ from core.features import FeatureNetwork, open_inception, open_places
 from core.files import file_digest
 from core.findings import Findings
 from core.label_sheet import label_ids
+from core.markdown_report import paper_lines, write_report
 from core.measure import Measures, Segment
 from core.outside_segmenter import OutsideSegmenter
 from core.palette import Palette
@@ -79,9 +80,18 @@ def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callab
             print()
         runs.append(evaluation.of_model(engine, replace(template, guidance_scale=scale), name))
         _write(args.out, runs if len(scales) > 1 else runs[0])  # each time: a run may be stopped
-    if len(runs) > 1 and distributed.rank() == 0:
-        print("\n" + sweep_report(runs))
+    if distributed.rank() == 0:
+        _close(runs)
     return DONE
+
+
+def _close(runs: list[dict]) -> None:
+    """What stands below the tables of all scales."""
+    if len(runs) > 1:
+        print("\n" + sweep_report(runs))
+    beside = paper_lines(runs[0])
+    if beside:
+        print("\n" + beside)
 
 
 def _run_autoencoder(args: argparse.Namespace, open_segmenter: Callable) -> int:
@@ -95,6 +105,7 @@ def _run_autoencoder(args: argparse.Namespace, open_segmenter: Callable) -> int:
 def _write(out: Path | None, figures: dict | list) -> None:
     if out and distributed.rank() == 0:
         write_json(out / "metrics.json", figures)
+        write_report(out / "report.md", figures)
 
 
 # -- what the arguments mean ----------------------------------------------------------------------

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from core import distributed
 from core.data_trees import Pair
 from core.dataset import read_photo
@@ -95,11 +97,12 @@ class Evaluation:
         if pictures.rows:
             samples = [f"sample {i + 1}" for i in range(template.count)]
             heads = ["layout", *samples, *(["photo"] if measures.photos else [])]
-            self._write(f"sheet{name}.png", series_sheet(pictures.rows, heads))
+            image = series_sheet(pictures.rows, heads)
+            self._write(figures, f"sheet{name}.png", "Layouts and their pictures", image)
         if self.nearest:
-            figures["nearest"] = self._nearest(pictures, name)
+            self._nearest(figures, pictures, name)
         if self.labels:
-            figures["labels"] = self._labels(engine, template, kept, name)
+            self._labels(figures, engine, template, kept, name)
         return figures
 
     def of_autoencoder(self, autoencoder: Reconstruction, fidelity: Fidelity) -> dict:
@@ -114,14 +117,15 @@ class Evaluation:
         print(report(figures), autoencoder_report(figures["reconstructions"]), sep="\n\n")
         if rebuilt.rows:
             heads = ("layout", "rebuilt", "photo")
-            self._write("sheet.png", series_sheet(rebuilt.rows, heads))
+            image = series_sheet(rebuilt.rows, heads)
+            self._write(figures, "sheet.png", "Photos and their reconstructions", image)
         return figures
 
     # -- parts ------------------------------------------------------------------------------------
 
     def _about(self) -> dict:
         """What was measured, for the head of metrics.json."""
-        about: dict = {"data": self.data, "layouts": len(self.pairs)}
+        about: dict = {"data": self.data, "palette": self.palette.name, "layouts": len(self.pairs)}
         if self.reference:
             about["reference"] = {"folder": self.reference.folder, "photos": len(self.reference)}
             about["networks"] = {n.name: n.identity for n in self._networks}
@@ -138,23 +142,28 @@ class Evaluation:
             figures["reference_split"] = split_distances(self.reference, count)
         return figures
 
-    def _nearest(self, pictures: Series, name: str) -> dict:
+    def _nearest(self, figures: dict, pictures: Series, name: str) -> None:
         found = self._nearest_photos(list(pictures.kept.values()))
-        figures = nearest_figures(found, self._nearest_of_photos)
-        print("\n" + nearest_report(figures))
-        self._write(f"nearest{name}.png", nearest_sheet(found))
-        return figures
+        figures["nearest"] = nearest_figures(found, self._nearest_of_photos)
+        print("\n" + nearest_report(figures["nearest"]))
+        title = "Pictures and the photo that is nearest to each, nearest first"
+        self._write(figures, f"nearest{name}.png", title, nearest_sheet(found))
 
     def _labels(
-        self, engine: Engine, template: SampleRequest, kept: KeptPictures, name: str
-    ) -> dict:
+        self,
+        figures: dict,
+        engine: Engine,
+        template: SampleRequest,
+        kept: KeptPictures,
+        name: str,
+    ) -> None:
         segment, merged = self.measures.segment, self.measures.merged
         rows = big_regions(self.pairs, self.palette, self.labels)
         sample_rows(rows, engine, template, segment, kept)
-        figures = label_figures(rows, self.palette, merged, segment)
-        print("\n" + label_report(figures))
-        self._write(f"labels{name}.png", label_sheet(rows, self.palette))
-        return figures
+        figures["labels"] = label_figures(rows, self.palette, merged, segment)
+        print("\n" + label_report(figures["labels"]))
+        title = "Big regions of rare labels"
+        self._write(figures, f"labels{name}.png", title, label_sheet(rows, self.palette))
 
     @cached_property
     def _photos(self) -> Series | None:
@@ -184,6 +193,8 @@ class Evaluation:
     def _networks(self) -> Sequence[FeatureNetwork]:
         return self.measures.networks
 
-    def _write(self, name: str, image) -> None:
+    def _write(self, figures: dict, name: str, title: str, image: np.ndarray) -> None:
+        """A sheet, which the figures then tell of."""
         if self.out:
             write_sheet(self.out / name, image)
+            figures.setdefault("sheets", {})[name] = title

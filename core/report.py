@@ -38,6 +38,7 @@ ROWS = (
     ("PSNR", "psnr", 2),
     ("LPIPS", "lpips", 4),
 )
+KINDS = ("pictures", "photos", "reconstructions", "reference_split")
 TITLES = {"reference_split": "split", "reconstructions": "rebuilt"}
 WIDTH = 15  # characters of a column
 
@@ -85,11 +86,7 @@ def _agreement(counts: np.ndarray, palette: Palette) -> dict:
 
 def report(figures: dict) -> str:
     """The figures of one run as a table for a terminal: a column for each kind."""
-    kinds = [
-        kind
-        for kind in ("pictures", "photos", "reconstructions", "reference_split")
-        if kind in figures
-    ]
+    kinds = kinds_of(figures)
     columns = [figures[kind] for kind in kinds]
     lines = [_line("", "", [TITLES.get(kind, kind) for kind in kinds])]
     for title, key, decimals in ROWS:
@@ -103,6 +100,11 @@ def report(figures: dict) -> str:
     if any("iou" in column for column in columns):
         lines += ["", *_labels(figures["shares"], columns)]
     return "\n".join(lines)
+
+
+def kinds_of(figures: dict) -> list[str]:
+    """The columns of a table, in order."""
+    return [kind for kind in KINDS if kind in figures]
 
 
 def _labels(shares: dict[str, float], columns: Sequence[dict]) -> list[str]:
