@@ -240,7 +240,7 @@ def _quickened(request: SampleRequest, pace: Pace, model: ModelInfo) -> SampleRe
     return replace(
         request,
         steps=pace.steps,
-        sampler="consistency" if model.student else "dpmpp_2m",
+        sampler="dpmpp_2m",
         student=model.student,
         size=size,
         preview_every=0,

@@ -12,7 +12,7 @@ from app.studio import Status, Studio
 from core.request import Engine, Result, SampleRequest, Start, Trajectory
 
 CACHED_BYTES = 64 * 2**20  # of decoded pictures: all 25 steps at 512 × 512, a few at 2048 × 2048
-STOCHASTIC = ("ddpm", "consistency")  # samplers that take noise at every step
+STOCHASTIC = ("ddpm",)  # samplers that take noise at every step
 
 
 class Scrubbing(QObject):

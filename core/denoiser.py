@@ -44,8 +44,8 @@ class Denoiser:
     chunk: how many pictures go through the network at once, where they share a layout. Convolutions
     round differently for different batch sizes; with chunk 1 a picture is the same to the bit in
     any batch.
-    scale_map: `[1, 1, h, w]`, multiplies the scale from place to place; None for the same
-    everywhere. A distilled student takes one number a picture: it gets the mean of the map.
+    scale_map: multiplies the scale from place to place, `[1, 1, h, w]`, or from picture to picture,
+    `[N, 1, 1, 1]`; None for the same everywhere.
     first: what the last walk's first step computed without the layout, to begin with.
     listener: told x and both branches' outputs at every step that has both.
 
@@ -86,8 +86,6 @@ class Denoiser:
     def output(self, x: Tensor, t: int, scale: float) -> Tensor:
         """The guided network output, float32 `[N, 2C, h, w]`."""
         timesteps = torch.full((x.shape[0],), t, device=x.device)
-        if self.model.spec.guidance_embedding:
-            return self._distilled(x, timesteps, scale)
         encoded = self._blind("encoded", x, t, lambda: self.model.encode(x, timesteps))
         if scale == 0:
             return self._null(encoded, x, t, timesteps)
@@ -139,16 +137,6 @@ class Denoiser:
         if self._first is None or len(self.scales) > 1:
             return compute()
         return self._first.recall(name, x, when, compute)
-
-    def _distilled(self, x: Tensor, timesteps: Tensor, scale: float) -> Tensor:
-        """One pass of a student that learned what guidance does; below 1 it was never taught."""
-        if self.scale_map is not None:
-            scale *= float(self.scale_map.mean())
-        scale = max(1.0, scale)
-        scales = torch.full((x.shape[0],), scale, device=x.device)
-        when = int(timesteps[0]), scale
-        encoded = self._blind("encoded", x, when, lambda: self.model.encode(x, timesteps, scales))
-        return self.model.decode(encoded, self.embedding("layout"), timesteps, scales).float()
 
     def predict(self, x: Tensor, t: int, output: Tensor) -> Prediction:
         """eps, x0 and v from the output: the one place where the prediction type matters."""

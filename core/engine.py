@@ -32,7 +32,7 @@ from core.model.spec import ModelSpec
 from core.model.unet import LayoutEmbedding, SDMUNet
 from core.parts import parts_of, sampled_in_parts
 from core.pixels import from_pixels, to_pixels
-from core.plan import Plan
+from core.plan import Plan, plain_path
 from core.recombination import Replay, Tape, Taped
 from core.request import (
     Event,
@@ -45,8 +45,7 @@ from core.request import (
     Started,
     Stepped,
 )
-from core.sampling import FEW_STEPS, SAMPLERS, Denoise, Moment, path_of, sample
-from core.schedule import Schedule
+from core.sampling import FEW_STEPS, Denoise, Moment, sample
 from core.segmenter import Segmenter, segmenter_path
 
 DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
@@ -86,7 +85,7 @@ class Engine:
 
     def _open_student(self) -> SDMUNet | None:
         """The few-step student: this model itself, or the file beside it, made for its latents."""
-        if self.unet.spec.guidance_embedding:
+        if self.unet.spec.stops:
             return self.unet
         path = student_path(self.checkpoint.path)
         if path is None or not path.is_file():
@@ -213,7 +212,7 @@ class Engine:
             yield Stepped(number, plan.steps)
         drafted = request.draft_steps > 0 and self.student is not None and not request.student
         if drafted:
-            draft = plan.of(_draft_of(request))
+            draft = plan.of(_draft_of(request), self.student.spec.stops)
             student = self._denoiser(draft.request, marks, plan.crop, live_scale)
             *_, last = self._walk(draft, self._guided(draft, student))
             yield Preview(plan.outcome(self.decode(last.x, marks)), 0, plan.steps)
@@ -228,7 +227,7 @@ class Engine:
                 yield Stepped(number, plan.steps)
             else:
                 yield self._progress(plan, moment, number, marks)
-        pictures = plan.outcome(self.decode(moment.x, marks, not _quick(request, self.schedule)))
+        pictures = plan.outcome(self.decode(moment.x, marks, not self._quick(request)))
         seconds = time.perf_counter() - started
         request = replace(request, guidance_scale=_compact(denoise.scales))
         results = []
@@ -252,7 +251,19 @@ class Engine:
     def _plan(self, request: SampleRequest) -> Plan:
         canvas, factor = self.picture_size(request), self.unet.spec.factor
         crop = Crop.of(request.inpaint, canvas, factor, self.info.multiple)
-        return Plan(request, self.schedule, crop)
+        return Plan(request, self.schedule, crop, self._network(request).spec.stops)
+
+    def _network(self, request: SampleRequest) -> SDMUNet:
+        """What the request is sampled with."""
+        return self.student if request.student else self.unet
+
+    def _quick(self, request: SampleRequest) -> bool:
+        """Whether embeddings may be patched where the layout changed.
+
+        They are a small part of a long walk; whole, its bits depend on no earlier stroke.
+        """
+        stops = self._network(request).spec.stops
+        return len(plain_path(self.schedule, request, stops)) - 1 <= FEW_STEPS
 
     def _denoiser(
         self,
@@ -262,12 +273,12 @@ class Engine:
         live_scale: Callable[[], float] | None,
     ) -> Denoiser:
         """The request's network on the crop's part of the layout."""
-        unet = self.student if request.student else self.unet
+        unet = self._network(request)
         scales, size = live_scale or _scales_of(request), crop.latent_size
         areas = scale_map(request, crop.latent_canvas, self.device)
         areas = None if areas is None else crop.cells(areas)
         embedding, first = self._kept[unet]
-        exact = not _quick(request, self.schedule)
+        exact = not self._quick(request)
 
         def embed(branch: str) -> LayoutEmbedding:
             if branch == "null":
@@ -283,7 +294,7 @@ class Engine:
         """`denoise` with the request's terms, if it has any."""
         if not plan.request.terms:
             return denoise
-        return self._terms(plan).guided(denoise, plan.request.sampler, plan.path)
+        return self._terms(plan).guided(denoise, plan.sampler, plan.path)
 
     def _walk(self, plan: Plan, denoise: Denoise) -> Iterator[Moment]:
         """From the plan's start down to the clean picture."""
@@ -300,8 +311,7 @@ class Engine:
         if request.terms:
             first = crop.cells(noise_of(request, shape, self.device)())
             constrain = self._terms(plan).constrained(constrain, first)
-        step = SAMPLERS[request.sampler](self.schedule, request.eta)
-        return sample(denoise, step, plan.path, x, noise, self.schedule, constrain)
+        return sample(denoise, plan.step(), plan.path, x, noise, self.schedule, constrain)
 
     def _progress(self, plan: Plan, moment: Moment, number: int, marks: Marks) -> Event:
         every = plan.request.preview_every
@@ -358,19 +368,9 @@ class Engine:
         return self.decode(x, self.marks(layout, Crop.whole(canvas, factor)))[0]
 
 
-def _quick(request: SampleRequest, schedule: Schedule) -> bool:
-    """Whether embeddings may be patched where the layout changed.
-
-    They are a small part of a long walk; whole, its bits depend on no earlier stroke.
-    """
-    return len(path_of(schedule, request.steps, request.sampler)) - 1 <= FEW_STEPS
-
-
 def _same_shape(student: ModelSpec, model: ModelSpec) -> bool:
-    """Whether two U-Nets differ in nothing but how they are guided; their decoders may."""
-    return replace(student, guidance_embedding=False, autoencoder=None) == replace(
-        model, autoencoder=None
-    )
+    """Whether two U-Nets differ in nothing but where they stop; their decoders may."""
+    return replace(student, stops=(), autoencoder=None) == replace(model, autoencoder=None)
 
 
 def student_path(weights: Path | None) -> Path | None:
@@ -412,7 +412,6 @@ def _draft_of(request: SampleRequest) -> SampleRequest:
     return replace(
         request,
         steps=request.draft_steps,
-        sampler="consistency",
         guidance_scale=request.scales[0],
         student=True,
     )

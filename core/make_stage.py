@@ -18,7 +18,8 @@ from core.checkpoint import Checkpoint
 from core.command import say
 from core.conversion import Conversion, same_labels
 from core.dataset import PairDataset
-from core.distillation import ConsistencyObjective
+from core.device import pick_precision
+from core.distillation import SCALES, STOPS, TEACHER_STEPS, LeapObjective
 from core.errors import InputError
 from core.guidance_stage import SceneDataset, SceneStage
 from core.instant_stage import InstantStage
@@ -43,11 +44,19 @@ from core.model.unet import SDMUNet
 from core.objective import DiffusionObjective, balanced_weights
 from core.palette import Palette, normalise
 from core.perceptual import LPIPS
+from core.sampling import trailing
 from core.schedule import ScheduleSpec
 from core.segmenter_stage import SegmenterStage
 from core.spade_stage import SpadeStage
-from core.stages import AutoencoderStage, DiffusionSettings, DiffusionStage, Stage
+from core.stages import (
+    AutoencoderStage,
+    DiffusionSettings,
+    DiffusionStage,
+    DistillationStage,
+    Stage,
+)
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
+from core.walks import WalkDataset, Walker, WalkPlan, digest, make_walks
 from core.words import WORDS_FILE, Vocabulary, read_words
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
@@ -95,7 +104,7 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
 def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device) -> DiffusionStage:
     """The stage that learns to denoise, from nothing or from the model of `--init`."""
     init = Checkpoint.open(args.init) if args.init else None
-    if init and init.spec and init.spec.guidance_embedding:
+    if init and init.spec and init.spec.stops:
         raise InputError(f"{args.init} is a distilled student; go on with its teacher.")
     if args.lora is not None:
         _check_low_rank(args, init)
@@ -172,29 +181,40 @@ def _latents_of(
 
 def _distillation(
     args: argparse.Namespace, data: PairDataset, device: torch.device
-) -> DiffusionStage:
-    """The stage that learns few steps from the model of `--init`."""
+) -> DistillationStage:
+    """The stage that learns few steps from the model of `--init`, whose walks are made first."""
     if args.init is None:
         raise InputError("--stage distillation needs --init: the model to be distilled.")
+    if args.walks < 1:
+        raise InputError("--walks must be 1 or more: the student learns from nothing else.")
     checkpoint = Checkpoint.open(args.init)
     teacher = checkpoint.load_unet()
-    if teacher.spec.guidance_embedding:
+    if teacher.spec.stops:
         raise InputError(f"{args.init} is a distilled student itself; give its teacher.")
     if not same_labels(checkpoint.palette, data.palette):
         raise InputError(
             f"{args.init} was trained on palette {checkpoint.palette.name!r}, not on "
             f"{data.palette.name!r}. Give --palette {checkpoint.palette.name}."
         )
-    student = SDMUNet(replace(teacher.spec, guidance_embedding=True))
-    grown(student, teacher.state_dict())
-    settings = DiffusionSettings(checkpoint.schedule, weighting="consistency")
-    objective = ConsistencyObjective(student, teacher, settings.schedule.build(), len(data.palette))
     autoencoder = _open_autoencoder(args.init, device) if teacher.spec.autoencoder else None
-    dataset = LatentDataset(data, autoencoder, progress, args.crops) if autoencoder else data
+    student = SDMUNet(replace(teacher.spec, stops=STOPS))
+    student.load_state_dict(teacher.state_dict())
+    schedule = checkpoint.schedule.build()
+    path, name = tuple(trailing(schedule, TEACHER_STEPS)), digest(checkpoint.path)
+    plan = WalkPlan(name, STOPS, path, SCALES, data.size, args.seed)
+    walker = Walker(_for_walking(teacher, args, device), schedule, data, plan)
+    walks = make_walks(Path(args.out) / "walks", walker, args.walks, walking)
+    objective = LeapObjective(student, schedule)
     palette = data.palette
-    return DiffusionStage(
-        dataset, palette, objective, settings, device, autoencoder, "distillation"
+    return DistillationStage(
+        WalkDataset(walks, plan), palette, objective, checkpoint.schedule, device, autoencoder
     )
+
+
+def _for_walking(teacher: SDMUNet, args: argparse.Namespace, device: torch.device) -> SDMUNet:
+    """The teacher where it walks, in the run's precision."""
+    dtype = pick_precision(device, args.precision)
+    return teacher.to(device, dtype).to(memory_format=torch.channels_last)
 
 
 def _segmenter(args: argparse.Namespace, data: PairDataset, device: torch.device) -> SegmenterStage:
@@ -403,6 +423,11 @@ def label_shares(data: PairDataset) -> Tensor:
     counts = [np.bincount(data.sample(i).labels.ravel(), minlength=n) for i in range(len(data))]
     total = torch.from_numpy(np.sum(counts, axis=0)).float()
     return total / total.sum()
+
+
+def walking(items: Any) -> Any:
+    """A progress bar for the teacher's walks, in files."""
+    return tqdm(items, "walking", leave=False)
 
 
 def progress(items: Any) -> Any:

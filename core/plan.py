@@ -7,7 +7,7 @@ all of them in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -32,24 +32,43 @@ from core.inpainting import (
 from core.regions import composite
 from core.repaint import Trajectory
 from core.request import SampleRequest
-from core.sampling import Constrain, Denoise, path_of
+from core.sampling import SAMPLERS, Constrain, Denoise, Step, leaps, path_of
 from core.schedule import Schedule
 
 
 class Plan:
-    """A request, ready to be walked. known: of an edit, what `recall` found of the old picture."""
+    """A request, ready to be walked.
+
+    stops: of the network that walks it, if that is a student; it leaps from one to the next,
+    whatever sampler is asked for. known: of an edit, what `recall` found of the old picture.
+    """
 
     def __init__(
-        self, request: SampleRequest, schedule: Schedule, crop: Crop, known: Known | None = None
+        self,
+        request: SampleRequest,
+        schedule: Schedule,
+        crop: Crop,
+        stops: Sequence[int] = (),
+        known: Known | None = None,
     ) -> None:
         self.request, self.schedule, self.crop, self.known = request, schedule, crop, known
-        self._plain = path_of(schedule, request.steps, request.sampler)
+        self.stops = stops
+        self._plain = plain_path(schedule, request, stops)
         self.path = edited_path(self._plain, request.inpaint, request.start)
         self._up = self._plain if request.inpaint and request.inpaint.invert else []
 
-    def of(self, request: SampleRequest) -> Plan:
+    def of(self, request: SampleRequest, stops: Sequence[int]) -> Plan:
         """The same for a request that differs in how it is sampled, not in what is kept."""
-        return Plan(request, self.schedule, self.crop, self.known)
+        return Plan(request, self.schedule, self.crop, stops, self.known)
+
+    @property
+    def sampler(self) -> str:
+        """The name of the rule by which it moves: a student leaps by that of ddim."""
+        return "ddim" if self.stops else self.request.sampler
+
+    def step(self) -> Step:
+        """How to move."""
+        return SAMPLERS[self.sampler](self.schedule, 0.0 if self.stops else self.request.eta)
 
     @property
     def steps_before(self) -> int:
@@ -158,3 +177,10 @@ class Plan:
         if old is not None:
             return merged(old, new, self.crop, self.schedule)
         return new if self.crop.is_whole else None
+
+
+def plain_path(schedule: Schedule, request: SampleRequest, stops: Sequence[int]) -> list[int]:
+    """The way from noise to a picture: over a student's stops, or as the sampler walks."""
+    if stops:
+        return leaps(stops, request.steps)
+    return path_of(schedule, request.steps, request.sampler)

@@ -17,7 +17,7 @@ from core.repaint import Inpaint, Start, Trajectory, frozen
 from core.terms import RULE_NAMES, GuidanceTerm
 from core.words import Vocabulary
 
-SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm", "consistency")  # the first is the default
+SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm")  # the first is the default
 MAX_SEED = 2**31 - 1
 MAX_GUIDANCE = 100.0
 RECIPE_KEY = "sdm-studio:recipe"  # text chunk of a picture's PNG: JSON of everything but the layout
@@ -71,7 +71,8 @@ class SampleRequest:
     can.
     preview_every: a `Preview` of the predicted x0 after the first step and then after every so
     many; 0 for none.
-    student: sample with the distilled few-step student that lies beside the model.
+    student: sample with the distilled few-step student that lies beside the model. It takes its own
+    steps, as many as asked for or as it has, whatever the sampler.
     draft_steps: before the first step, a `Preview` by the student in so many steps, from the same
     noise, which stands until a predicted x0 shows more; 0 for none, and none if the model has no
     student.

@@ -210,6 +210,7 @@ def template_request(
         seed=args.seed,
         count=args.count,
         eta=args.eta,
+        student=args.student,
         size=args.size,
         preview_every=0,
     )
@@ -255,6 +256,11 @@ def add_sampling_options(
     add("--steps", type=_steps, default=25, help="a number, or a respacing such as ddim25 (25)")
     add("--sampler", default=SAMPLER_NAMES[0], help=f"one of {', '.join(SAMPLER_NAMES)}")
     add("--guidance", type=guidance, default="1.5", help="guidance scale, 1 = off (1.5)")
+    add(
+        "--student",
+        action="store_true",
+        help="the few-step student beside --weights, in 1 to 4 --steps",
+    )
     add("--eta", type=float, default=0.0, help="fresh noise a step: 0 none, 1 all (ddim, dpmpp_2m)")
     add("--seed", type=int, default=0, help="seed of the first picture (0)")
     add("--size", type=size_of, help="HxW of the picture (the layout's own)")

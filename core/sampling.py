@@ -141,18 +141,6 @@ def dpmpp_2m(schedule: Schedule, eta: float = 0.0) -> Step:
     return step
 
 
-def consistency(schedule: Schedule, eta: float = 0.0) -> Step:
-    """Multistep consistency sampling (Song et al. 2023, algorithm 1): x0, noised anew to t_prev.
-
-    For distilled students, whose x0 is a finished picture at every t.
-    """
-
-    def step(pred: Prediction, x: Tensor, t: int, t_prev: int, noise: Noise) -> Tensor:
-        return pred.x0 if t_prev < 0 else schedule.q_sample(pred.x0, t_prev, noise())
-
-    return step
-
-
 def half_log_snr(schedule: Schedule, t: int) -> float:
     """lambda_t = log(sqrt(abar_t) / sqrt(1 - abar_t))."""
     abar = schedule.abar(t)
@@ -163,16 +151,23 @@ SAMPLERS: dict[str, Callable[[Schedule, float], Step]] = {
     "dpmpp_2m": dpmpp_2m,
     "ddim": ddim,
     "ddpm": ddpm,
-    "consistency": consistency,
 }
 
 
 def path_of(schedule: Schedule, steps: int | str, sampler: str) -> list[int]:
     """Where `sampler` walks in so many steps; a respacing in words is taken as it is."""
-    few = sampler == "dpmpp_2m" and steps in range(1, FEW_STEPS + 1)
-    if few or (sampler == "consistency" and isinstance(steps, int)):
+    if sampler == "dpmpp_2m" and steps in range(1, FEW_STEPS + 1):
         return trailing(schedule, steps)
     return descend(schedule, steps)
+
+
+def leaps(stops: Sequence[int], steps: int | str) -> list[int]:
+    """Where a student walks that learned to leap from each of its stops to the next, then -1.
+
+    It cannot take more steps than it has stops; in fewer it leaves some of them out.
+    """
+    count = min(steps, len(stops)) if isinstance(steps, int) else len(stops)
+    return [stops[i * len(stops) // count] for i in range(count)] + [-1]
 
 
 class SeedNoise:

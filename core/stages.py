@@ -19,6 +19,7 @@ from core.checkpoint import Checkpoint
 from core.dataset import PairDataset, to_tensors
 from core.denoiser import Denoiser
 from core.device import pick_precision
+from core.distillation import LeapObjective
 from core.labelmap import to_color
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import PatchDiscriminator
@@ -28,8 +29,9 @@ from core.objective import AutoencoderObjective, diffusion_inputs
 from core.palette import Palette
 from core.perceptual import LPIPS
 from core.pixels import to_pixels
-from core.sampling import SAMPLERS, SeedNoise, path_of, sample
+from core.sampling import SAMPLERS, SeedNoise, ddim, path_of, sample
 from core.schedule import ScheduleSpec
+from core.walks import WalkDataset, walked
 
 SHEET_PAIRS = 8  # pictures on a sample sheet
 
@@ -158,10 +160,7 @@ class DiffusionSettings:
 
 
 class DiffusionStage:
-    """Trains an SDM U-Net, on photos or on an autoencoder's latents of them.
-
-    The objective says what it learns: to denoise, or to do in one step what a teacher does in many.
-    """
+    """Trains an SDM U-Net, on photos or on an autoencoder's latents of them."""
 
     def __init__(
         self,
@@ -171,15 +170,14 @@ class DiffusionStage:
         settings: DiffusionSettings,
         device: torch.device,
         autoencoder: Autoencoder | None = None,
-        name: str = "diffusion",
     ) -> None:
         self.dataset, self.palette, self.objective = dataset, palette, objective
         self.settings, self.device, self.autoencoder = settings, device, autoencoder
-        self.spec, self.schedule, self.name = objective.model.spec, objective.schedule, name
+        self.spec, self.schedule = objective.model.spec, objective.schedule
 
     def about(self) -> dict[str, Any]:
         return {
-            "stage": self.name,
+            "stage": "diffusion",
             "spec": self.spec.to_dict(),
             "objective": asdict(self.settings),
             "lora": None,
@@ -188,10 +186,8 @@ class DiffusionStage:
     def export(
         self, state: Mapping[str, Tensor]
     ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
-        modules = {"unet": state}
-        if self.autoencoder:
-            modules["autoencoder"] = self.autoencoder.state_dict()
-        return Checkpoint(self.palette, self.spec, self.settings.schedule), modules
+        checkpoint = Checkpoint(self.palette, self.spec, self.settings.schedule)
+        return checkpoint, _with_autoencoder(state, self.autoencoder)
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         batch = sheet_batch(self.dataset)
@@ -200,19 +196,67 @@ class DiffusionStage:
         x0, y = (part.to(self.device) for part in inputs)
         denoise = Denoiser(model, self.schedule, y, tuple(x0.shape[-2:]), 1.5)
         noise = SeedNoise(range(len(y)), x0.shape[1:], self.device)
-        sampler, steps = ("consistency", 4) if self.spec.guidance_embedding else ("dpmpp_2m", 20)
-        step = SAMPLERS[sampler](self.schedule, 0.0)
-        path = path_of(self.schedule, steps, sampler)
+        step = SAMPLERS["dpmpp_2m"](self.schedule, 0.0)
+        path = path_of(self.schedule, 20, "dpmpp_2m")
         *_, last = sample(denoise, step, path, noise(), noise, self.schedule)
-        pictures = (self._picture(x, y) for x in (last.x, x0))
-        return [self._layouts(y), *(list(p) for p in pictures)]
+        pictures = (decoded(self.autoencoder, x, y) for x in (last.x, x0))
+        return [layouts(y, self.palette, self.spec.factor), *(list(p) for p in pictures)]
 
-    def _picture(self, x: Tensor, y: Tensor) -> np.ndarray:
-        with torch.no_grad():
-            return to_pixels(self.autoencoder.decode(x, y) if self.autoencoder else x)
 
-    def _layouts(self, y: Tensor) -> list[np.ndarray]:
-        """Each layout in the palette's colours, at the picture's size."""
-        labels = y[:, : len(self.palette)].argmax(1).to(torch.uint8).cpu().numpy()
-        enlarged = labels.repeat(self.spec.factor, 1).repeat(self.spec.factor, 2)
-        return [to_color(one, self.palette) for one in enlarged]
+class DistillationStage:
+    """Trains a few-step student of an SDM U-Net on the walks of its guided teacher."""
+
+    def __init__(
+        self,
+        walks: WalkDataset,
+        palette: Palette,
+        objective: LeapObjective,
+        schedule: ScheduleSpec,
+        device: torch.device,
+        autoencoder: Autoencoder | None = None,
+    ) -> None:
+        self.dataset, self.palette, self.objective = walks, palette, objective
+        self.schedule, self.device, self.autoencoder = schedule, device, autoencoder
+        self.spec = objective.model.spec
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "stage": "distillation",
+            "spec": self.spec.to_dict(),
+            "walks": asdict(self.dataset.plan) | {"count": self.dataset.walks},
+        }
+
+    def export(
+        self, state: Mapping[str, Tensor]
+    ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        checkpoint = Checkpoint(self.palette, self.spec, self.schedule)
+        return checkpoint, _with_autoencoder(state, self.autoencoder)
+
+    def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
+        """Layouts, the student's pictures of them, and the teacher's from the same noise."""
+        batch = {k: v.to(self.device) for k, v in sheet_batch(self.dataset).items()}
+        model = filled(SDMUNet(self.spec), state, self.device).to(pick_precision(self.device))
+        x, y, path = batch["noise"].float(), batch["y"], [*self.spec.stops, -1]
+        states = walked(model, self.objective.schedule, x, y, batch["scale"], ddim, path)
+        pictures = (decoded(self.autoencoder, x, y) for x in (states[-1], batch["x0"].float()))
+        return [layouts(y, self.palette, self.spec.factor), *(list(p) for p in pictures)]
+
+
+def _with_autoencoder(
+    unet: Mapping[str, Tensor], autoencoder: Autoencoder | None
+) -> dict[str, Mapping[str, Tensor]]:
+    """State dicts of a checkpoint's modules."""
+    return {"unet": unet} | ({"autoencoder": autoencoder.state_dict()} if autoencoder else {})
+
+
+@torch.no_grad()
+def decoded(autoencoder: Autoencoder | None, x: Tensor, y: Tensor) -> np.ndarray:
+    """Pictures of x, with their layouts for a decoder that reads them."""
+    return to_pixels(autoencoder.decode(x, y) if autoencoder else x)
+
+
+def layouts(y: Tensor, palette: Palette, factor: int) -> list[np.ndarray]:
+    """Each layout in the palette's colours, at the picture's size."""
+    labels = y[:, : len(palette)].argmax(1).to(torch.uint8).cpu().numpy()
+    enlarged = labels.repeat(factor, 1).repeat(factor, 2)
+    return [to_color(one, palette) for one in enlarged]

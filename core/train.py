@@ -65,8 +65,8 @@ DEFAULTS = {
         "weighting": "min-snr",
     },
     "distillation": {
-        "steps": 4_000,
-        "lr": 1e-4,
+        "steps": 1_000,
+        "lr": 3e-4,
         "lr_schedule": "cosine",
         "ema": 0.99,
         "size": (256, 256),
@@ -233,7 +233,7 @@ def drive(
 ) -> int:
     """Train to the last step, logging, drawing and saving on the way; 0, or 130 if stopped."""
     if args.compile:
-        stage.objective.model.compile()
+        getattr(stage.objective, "network", stage.objective.model).compile()
     loader = make_loader(args, stage, run)
     speed = Throughput(args.batch)
     beacon.tell(state=TRAINING, text="", step=run.step)
@@ -472,6 +472,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--weighting",
         choices=("uniform", "min-snr"),
         help="of the simple loss over t",
+    )
+    add(
+        "--walks",
+        type=int,
+        default=800,
+        help="of the teacher that a student learns from, in OUT/walks; missing ones are made first",
     )
     add(
         "--balance",

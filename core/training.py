@@ -197,11 +197,11 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _agrees(stored: Any, expected: Any) -> bool:
-    """Whether a run is the one expected; what an older state does not know of must be off."""
+    """Whether a run is the one expected; what only one of them knows of must be off."""
     if not (isinstance(stored, dict) and isinstance(expected, dict)):
         return stored == expected
     known = all(_agrees(stored[k], v) if k in stored else not v for k, v in expected.items())
-    return known and stored.keys() <= expected.keys()
+    return known and not any(v for k, v in stored.items() if k not in expected)
 
 
 def _short(value: Any) -> str:

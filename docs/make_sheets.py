@@ -81,7 +81,7 @@ class Maker:
 
     def steps(self) -> Iterator[list[Cell]]:
         """The student's 1, 2 and 4 steps if there is one, the model's own, and its 25."""
-        student = [{"student": True, "sampler": "consistency", "steps": n} for n in (1, 2, 4)]
+        student = [{"student": True, "steps": n} for n in (1, 2, 4)]
         tried = [
             *(student if self.engine.info.student else []),
             *({"steps": n} for n in (2, 3, 4, 25)),

@@ -70,14 +70,14 @@ def test_guidance_acts_where_its_map_says(make_unet):
     assert not torch.allclose(mapped, plain)
 
 
-def test_a_student_takes_the_mean(make_unet):
-    """It knows one scale a picture: that of the whole."""
-    torch.manual_seed(0)
-    x, y = torch.randn(1, 3, 16, 16), torch.rand(1, 3, 16, 16)
-    student, areas = make_unet(guidance_embedding=True), torch.ones(1, 1, 16, 16)
-    areas[..., :8, :] = 3.0
-    mapped = Denoiser(student, SCHEDULE, y, (16, 16), scale_map=areas).output(x, 400, 1.5)
-    assert torch.equal(mapped, Denoiser(student, SCHEDULE, y, (16, 16)).output(x, 400, 3.0))
+def test_a_map_may_differ_from_picture_to_picture(make_unet):
+    """One scale for each of a batch."""
+    x, y, network = torch.randn(2, 3, 16, 16), torch.rand(2, 3, 16, 16), make_unet()
+    each = torch.tensor([1.5, 4.0]).reshape(-1, 1, 1, 1)
+    both = Denoiser(network, SCHEDULE, y, (16, 16), scale_map=each).output(x, 400, 1.0)
+    for i, scale in enumerate((1.5, 4.0)):
+        one = Denoiser(network, SCHEDULE, y[i : i + 1], (16, 16), scale)
+        torch.testing.assert_close(both[i : i + 1], one.output(x[i : i + 1], 400, scale))
 
 
 def test_a_map_is_averaged_into_the_cells_of_latents(layout):

@@ -1,130 +1,174 @@
-"""The few-step student: what it is taught, and how it is sampled."""
+"""The few-step student: the walks it learns from, what it is taught, and how it is sampled."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
+from core.dataset import PairDataset, find_pairs
 from core.denoiser import Denoiser
-from core.distillation import ConsistencyObjective
+from core.distillation import LeapObjective
 from core.model.unet import SDMUNet
-from core.sampling import SAMPLERS, SeedNoise, path_of, sample, trailing
+from core.sampling import SAMPLERS, leaps, sample, trailing
 from core.schedule import Prediction, Schedule, ScheduleSpec
-from core.transfer import grown
+from core.walks import SHARD, WalkDataset, Walker, WalkPlan, make_walks
 
 SCHEDULE: Schedule = ScheduleSpec().build()
+STOPS = (999, 666, 332)
+PLAN = WalkPlan("tiny", STOPS, tuple(trailing(SCHEDULE, 6)), (1.0, 5.0), (16, 16), 0)
 
 
 @pytest.fixture
-def objective(make_unet, palette):
-    """A tiny teacher and its student at the start."""
-    teacher = make_unet(prediction="v")
-    student = SDMUNet(replace(teacher.spec, guidance_embedding=True))
-    assert grown(student, teacher.state_dict()) == ["guidance_embed.weight"]
-    return ConsistencyObjective(student, teacher, SCHEDULE, len(palette), grid=10)
+def teacher(make_unet):
+    return make_unet(prediction="v")
 
 
 @pytest.fixture
-def batch(palette):
-    labels = torch.randint(0, len(palette), (3, 16, 16), dtype=torch.uint8)
-    return {"image": torch.rand(3, 3, 16, 16) * 2 - 1, "labels": labels, "seed": torch.arange(3)}
+def walker(teacher, photos, palette):
+    """A tiny teacher on the layouts of six photos."""
+    pairs = PairDataset(find_pairs(photos)[0], palette, (16, 16))
+    return Walker(teacher, SCHEDULE, pairs, PLAN)
 
 
-def layout(objective, n=1):
-    y = torch.zeros(n, objective.model.spec.num_classes, 16, 16)
-    y[:, 1] = 1
-    return y
+@pytest.fixture
+def objective(teacher):
+    """The tiny teacher's student at the start."""
+    student = SDMUNet(replace(teacher.spec, stops=STOPS))
+    student.load_state_dict(teacher.state_dict())
+    return LeapObjective(student, SCHEDULE)
 
 
-def test_a_student_begins_as_its_teacher_without_guidance(objective):
-    """The new input has no weight yet: whatever the scale, the teacher's own output."""
-    x, t = torch.randn(2, 3, 16, 16), torch.tensor([900, 30])
-    y, scale = layout(objective, 2), torch.tensor([1.0, 4.0])
-    torch.testing.assert_close(objective.model(x, t, y, scale), objective.teacher(x, t, y))
+def batch_of(dataset, items):
+    return torch.utils.data.default_collate([dataset[(i, 0)] for i in items])
 
 
-def unclipped(x, t, x0, v):
-    """The prediction of a model whose x0 has no range, as in latent space."""
-    return Prediction(SCHEDULE.eps_from_x0(x, t, x0), x0, v)
+# -- the teacher's walks --------------------------------------------------------------------------
 
 
-def test_the_teachers_step_is_the_samplers(objective):
-    """One guided DDIM step, each sample at its own t and scale, as the sampler does it."""
-    x = torch.randn(2, 3, 16, 16)
-    t, t_prev, scales = torch.tensor([899, 499]), torch.tensor([799, 399]), torch.tensor([1.5, 3.0])
-    x0, lower = objective.teacher_step(x, t, t_prev, layout(objective, 2), scales)
-    for i, scale in enumerate((1.5, 3.0)):
-        denoise = Denoiser(objective.teacher, SCHEDULE, layout(objective), (16, 16), scale)
-        here, there, one = int(t[i]), int(t_prev[i]), x[i : i + 1]
-        denoise.prediction = unclipped
-        prediction = denoise(one, here)
+def test_a_walk_is_the_samplers_own(walker):
+    """Each walk, whatever its layout and scale, comes by where the sampler takes its noise."""
+    shard = walker.shard(0)
+    assert shard["x"].shape == (SHARD, 4, 3, 16, 16) and shard["x"].dtype == torch.float16
+    for i in (0, 5):
+        y, scale = shard["y"][i : i + 1].float(), float(shard["scale"][i])
+        denoise = Denoiser(walker.teacher, SCHEDULE, y, (16, 16), scale)
+        step, x = SAMPLERS["dpmpp_2m"](SCHEDULE, 0.0), shard["x"][i : i + 1, 0].float()
+        states = {m.t: m.x[0] for m in sample(denoise, step, PLAN.path, x, None, SCHEDULE)}
+        for place, stop in enumerate([*STOPS[1:], -1], start=1):
+            torch.testing.assert_close(
+                shard["x"][i, place].float(), states[stop], atol=0.02, rtol=0.02
+            )
+
+
+def test_scales_and_layouts_vary(walker):
+    """Scales fill the range, most of them in its middle; layouts are one-hot, some mirrored."""
+    shards = [walker.shard(n) for n in range(3)]
+    scale = torch.cat([s["scale"] for s in shards])
+    assert 1 <= scale.min() < 2.2 and 3.8 < scale.max() <= 5
+    y = torch.cat([s["y"] for s in shards]).float()
+    assert torch.equal(y.sum(1), torch.ones(24, 16, 16))
+    assert len(torch.unique(y.flatten(1), dim=0)) > 6  # of six photos
+
+
+def test_walks_are_made_once(walker, tmp_path):
+    """What is there of the same plan is not made again; a damaged or foreign file is."""
+    made = []
+    walker.shard, make = lambda n: made.append(n) or make(n), walker.shard
+    first = make_walks(tmp_path / "walks", walker, 2 * SHARD - 3)
+    assert made == [0, 1]
+    again = make_walks(tmp_path / "walks", walker, 2 * SHARD)
+    assert made == [0, 1] and torch.equal(first[1]["x"], again[1]["x"])
+    (tmp_path / "walks" / "00001.safetensors").write_bytes(b"cut off")
+    again = make_walks(tmp_path / "walks", walker, 2 * SHARD)
+    assert made == [0, 1, 1] and torch.equal(first[1]["x"], again[1]["x"])
+    walker.plan = replace(PLAN, teacher="another")
+    make_walks(tmp_path / "walks", walker, SHARD)
+    assert made == [0, 1, 1, 0]
+
+
+def test_an_item_is_one_leap(walker):
+    """Every leap of every walk once; from where the last one landed; the end is the picture."""
+    data = WalkDataset([walker.shard(0)], PLAN)
+    assert len(data) == 3 * SHARD
+    leap = [data[(3 + i, 7)] for i in range(3)]
+    assert [(i["t"], i["s"]) for i in leap] == [(999, 666), (666, 332), (332, -1)]
+    assert torch.equal(leap[0]["landing"], leap[1]["x"])
+    assert torch.equal(leap[0]["x"], leap[2]["noise"])
+    assert torch.equal(leap[0]["x0"], leap[2]["landing"])
+
+
+# -- the student ----------------------------------------------------------------------------------
+
+
+def test_a_student_begins_as_its_guided_teacher(objective, teacher):
+    """Each sample at its own scale, as the denoiser does it."""
+    x, t, y = torch.randn(2, 3, 16, 16), torch.tensor([900, 30]), torch.rand(2, 3, 16, 16)
+    output = objective.network(x, t, y, torch.tensor([1.0, 4.0]))
+    for i, scale in enumerate((1.0, 4.0)):
+        one, layout = x[i : i + 1], y[i : i + 1]
+        denoise = Denoiser(teacher, SCHEDULE, layout, (16, 16), scale)
+        expected = denoise.output(one, int(t[i]), scale)
+        torch.testing.assert_close(output[i : i + 1, :3], expected[:, :3], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["eps", "v", "x0"])
+def test_a_leap_is_one_step_of_ddim(make_unet, kind):
+    """Of whatever prediction, each sample at its own timesteps; also to the clean picture."""
+    objective = LeapObjective(make_unet(prediction=kind), SCHEDULE)
+    x, output = torch.randn(2, 3, 16, 16), torch.randn(2, 3, 16, 16)
+    t, s = torch.tensor([666, 332]), torch.tensor([332, -1])
+    landed = objective.landed(x, t, s, output)
+    for i in range(2):
+        one, here, there = x[i : i + 1], int(t[i]), int(s[i])
+        x0 = SCHEDULE.x0_from_output(kind, one, here, output[i : i + 1])
+        prediction = Prediction(SCHEDULE.eps_from_x0(one, here, x0), x0, x0)
         step = SAMPLERS["ddim"](SCHEDULE, 0.0)(prediction, one, here, there, None)
-        torch.testing.assert_close(x0[i : i + 1], prediction.x0, atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(lower[i : i + 1], step, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(landed[i : i + 1], step, atol=1e-4, rtol=1e-4)
 
 
-def test_at_the_last_step_the_teacher_has_the_last_word(objective):
-    """x0 is where the path ends, and nothing is added to it."""
-    x, t = torch.randn(1, 3, 16, 16), torch.tensor([99])
-    x0, lower = objective.teacher_step(
-        x, t, torch.tensor([-1]), layout(objective), torch.tensor([2.0])
-    )
-    assert torch.equal(x0, lower)
+def test_the_loss_is_the_error_of_v(objective):
+    """Zero where v leads to the landing exactly, and the same for every leap otherwise."""
+    x, right = torch.randn(3, 3, 16, 16), torch.randn(3, 3, 16, 16)
+    t, s = torch.tensor(STOPS), torch.tensor([*STOPS[1:], -1])
+    batch = {"x": x, "t": t, "s": s, "y": torch.rand(3, 3, 16, 16), "scale": torch.ones(3)}
+    batch["landing"] = objective.landed(x, t, s, right)
+    for error in (0.0, 0.5):
+        said = torch.cat([right + error, right], 1)
+        objective.network.forward = lambda *_, said=said: said
+        assert objective(batch)["loss"].item() == pytest.approx(error**2, abs=1e-5)
 
 
-def test_only_the_student_learns_and_the_loss_falls(objective, batch):
-    """The teacher stays; a few steps on one batch bring the student nearer to consistency."""
-    before = {k: v.clone() for k, v in objective.teacher.state_dict().items()}
-    optimiser = torch.optim.Adam(objective.model.parameters(), 2e-3)
-    losses = []
-    for _ in range(12):
-        loss = objective(batch)["loss"]
-        losses.append(float(loss.detach()))
+def test_a_student_that_learned_one_walk_walks_it(objective, walker):
+    """Its own walk over the stops ends far nearer to the teacher's picture than it began."""
+    data = WalkDataset([walker.shard(0)], PLAN)
+    batch = batch_of(data, range(3))
+    optimiser = torch.optim.Adam(objective.model.requires_grad_(True).parameters(), 2e-3)
+    before = distance(objective, data)
+    for _ in range(60):
         optimiser.zero_grad()
-        loss.backward()
+        objective(batch)["loss"].backward()
         optimiser.step()
-    assert objective.model.guidance_embed.weight.abs().max() > 0
-    assert all(torch.equal(v, before[k]) for k, v in objective.teacher.state_dict().items())
-    assert min(losses[-3:]) < 0.9 * losses[0]
+    assert distance(objective, data) < 0.35 * before
 
 
-def test_the_loss_of_a_sample_depends_on_its_seed_alone(objective, batch):
-    """The same seeds, the same loss; another seed, another."""
-    first = objective(batch)["loss"]
-    assert torch.equal(first, objective(batch)["loss"])
-    assert not torch.equal(first, objective({**batch, "seed": batch["seed"] + 9})["loss"])
+def distance(objective, data):
+    """From the teacher's picture of the first walk to the student's, as the engine walks it."""
+    item = data[(0, 0)]
+    scale, y = float(item["scale"]), item["y"][None]
+    denoise = Denoiser(objective.model, SCHEDULE, y, (16, 16), scale)
+    step, path = SAMPLERS["ddim"](SCHEDULE, 0.0), leaps(STOPS, 3)
+    *_, last = sample(denoise, step, path, item["noise"][None].float(), None, SCHEDULE)
+    return (last.x[0] - item["x0"]).norm()
+
+
+def test_a_student_leaps_between_its_stops():
+    """Never more often than it has stops; in fewer steps it leaves some out, never the first."""
+    assert leaps((999, 666, 416, 166), 4) == [999, 666, 416, 166, -1]
+    assert leaps((999, 666, 416, 166), 25) == leaps((999, 666, 416, 166), "ddim25")
+    assert leaps((999, 666, 416, 166), 2) == [999, 416, -1]
+    assert leaps((999, 666, 416, 166), 1) == [999, -1]
 
 
 def test_trailing_begins_at_the_noisiest_and_wastes_no_step():
     assert trailing(SCHEDULE, 1) == [999, -1]
     assert trailing(SCHEDULE, 4) == [999, 749, 499, 249, -1]
-    assert path_of(SCHEDULE, 4, "consistency") == trailing(SCHEDULE, 4)
-    assert path_of(SCHEDULE, "ddim4", "consistency") == [750, 500, 250, 0, -1]
-    assert path_of(SCHEDULE, 4, "ddim")[0] == 999 and 0 in path_of(SCHEDULE, 4, "ddim")
-
-
-def test_a_student_takes_one_pass_a_step_whatever_the_scale(objective):
-    """Guidance is an input: there is no null branch, and a learned scale changes the picture."""
-    student = objective.model.eval()
-    torch.nn.init.normal_(student.guidance_embed.weight)
-    passes = []
-    decode = student.decode
-    student.decode = lambda *a: passes.append(1) or decode(*a)
-    pictures = []
-    for scale in (1.0, 3.0):
-        denoise = Denoiser(student, SCHEDULE, layout(objective), (16, 16), scale)
-        noise = SeedNoise([5], (3, 16, 16))
-        step = SAMPLERS["consistency"](SCHEDULE, 0.0)
-        *_, last = sample(denoise, step, trailing(SCHEDULE, 2), noise(), noise, SCHEDULE)
-        pictures.append(last.x)
-    assert len(passes) == 4 and not torch.equal(*pictures)
-
-
-def test_consistency_steps_noise_x0_anew(objective):
-    """Between two steps the prediction is noised with the seed's own next noise."""
-    noise, again = SeedNoise([3], (3, 4, 4)), SeedNoise([3], (3, 4, 4))
-    prediction = type("P", (), {"x0": torch.full((1, 3, 4, 4), 0.5)})
-    step = SAMPLERS["consistency"](SCHEDULE, 0.0)
-    lower = step(prediction, torch.zeros(1, 3, 4, 4), 999, 499, noise)
-    assert torch.equal(lower, SCHEDULE.q_sample(prediction.x0, 499, again()))
-    assert torch.equal(step(prediction, lower, 499, -1, noise), prediction.x0)

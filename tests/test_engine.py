@@ -207,27 +207,43 @@ def test_an_id_beyond_the_palette_is_named(palette):
 # -- the few-step student -------------------------------------------------------------------------
 
 
+STUDENT = {"stops": (999, 666, 332)}
+
+
 @pytest.fixture
 def pair(make_checkpoint):
     """An engine with a student beside its model."""
     path = make_checkpoint(latent=True)
-    name = "tiny-student.safetensors"
-    make_checkpoint(latent=True, name=name, guidance_embedding=True)
+    make_checkpoint(latent=True, name="tiny-student.safetensors", **STUDENT)
     return Engine.open(path, device="cpu", precision="float32")
 
 
 def test_a_student_beside_the_model_is_found(pair, layout, make_checkpoint):
     """Its picture is its own, at any guidance; alone it opens like any model."""
     assert pair.info.student
-    request = SampleRequest(layout, steps=2, sampler="consistency", student=True)
-    [mine] = results(pair, request)
-    [full] = results(pair, SampleRequest(layout, steps=2, sampler="consistency"))
+    [mine] = results(pair, SampleRequest(layout, steps=2, student=True))
+    [full] = results(pair, SampleRequest(layout, steps=2))
     assert not np.array_equal(mine.image, full.image) and mine.request.recipe()["student"]
-    alone = make_checkpoint(latent=True, name="alone.safetensors", guidance_embedding=True)
+    alone = make_checkpoint(latent=True, name="alone.safetensors", **STUDENT)
     engine = Engine.open(alone, "cpu", "float32")
     assert engine.info.student
-    [same] = results(engine, SampleRequest(layout, steps=2, sampler="consistency"))
+    [same] = results(engine, SampleRequest(layout, steps=2))
     assert np.array_equal(same.image, mine.image)
+
+
+@pytest.mark.parametrize("steps, walked", [(2, [999, 332]), (3, [999, 666, 332]), (25, None)])
+def test_a_student_walks_over_its_stops(pair, layout, steps, walked):
+    """By its own steps, never more of them than it has stops, whatever sampler is asked for."""
+    pictures = []
+    for sampler, eta in (("dpmpp_2m", 0.0), ("ddpm", 1.0)):
+        request = SampleRequest(
+            layout, steps=steps, sampler=sampler, eta=eta, student=True, keep_trajectory=True
+        )
+        started, *_, last = pair.sample(request)
+        pictures.append(last.image)
+    assert list(last.trajectory.timesteps) == (walked or [999, 666, 332])
+    assert started.steps == len(walked or STUDENT["stops"])
+    assert np.array_equal(*pictures)
 
 
 def test_a_draft_comes_first_and_changes_nothing(pair, layout):
@@ -241,7 +257,7 @@ def test_a_draft_comes_first_and_changes_nothing(pair, layout):
     assert [type(e) for e in events[2:-2]] == [Stepped, Preview, Stepped]  # early ones show less
     ends = [e.image for e in events if isinstance(e, Result)]
     assert all(np.array_equal(a, b.image) for a, b in zip(ends, results(pair, plain), strict=True))
-    student = SampleRequest(layout, steps=2, sampler="consistency", seed=4, student=True)
+    student = SampleRequest(layout, steps=2, seed=4, student=True)
     [alone] = results(pair, SampleRequest(**{**vars(student), "guidance_scale": 1.0}))
     assert np.array_equal(events[1].images[0], alone.image)
 
@@ -294,16 +310,10 @@ def test_another_error_stays_what_it_is(engine, layout, monkeypatch):
 @pytest.mark.parametrize("student", [False, True], ids=["model", "student"])
 def test_a_quick_picture_does_not_depend_on_those_before_it(make_checkpoint, layout, student):
     """After many strokes, kept embedding and kept first step give what a fresh engine gives."""
-    make_checkpoint(latent=True, name="tiny-student.safetensors", guidance_embedding=True)
+    make_checkpoint(latent=True, name="tiny-student.safetensors", **STUDENT)
     path = make_checkpoint(latent=True)
     engine = Engine.open(path, "cpu", "bfloat16")
-    request = SampleRequest(
-        layout,
-        steps=2,
-        sampler="consistency" if student else "dpmpp_2m",
-        guidance_scale=2.0,
-        student=student,
-    )
+    request = SampleRequest(layout, steps=2, guidance_scale=2.0, student=student)
     labels, rng = layout.labels.copy(), np.random.default_rng(0)
     for _ in range(8):
         y, x = rng.integers(0, 50, 2)

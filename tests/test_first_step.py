@@ -40,15 +40,6 @@ def test_other_noise_or_another_timestep_is_computed(make_unet):
         assert torch.equal(ours, theirs)
 
 
-def test_a_student_keeps_its_scale_apart(make_unet):
-    """The encoder of a distilled student reads the guidance scale too."""
-    network, y, first = make_unet(guidance_embedding=True), torch.rand(1, 3, 16, 16), FirstStep()
-    x = torch.randn(1, 3, 16, 16)
-    for scale in (2.0, 3.0, 3.0):
-        ours, theirs = (walk(network, kept, x, y, scale)[0] for kept in (first, None))
-        assert torch.equal(ours, theirs)
-
-
 def test_large_pictures_are_not_kept(monkeypatch):
     """Their features would take hundreds of megabytes."""
     monkeypatch.setattr("core.first_step.MAX_PIXELS", 15)

@@ -170,7 +170,8 @@ def test_a_trajectory_is_met_exactly_where_it_was_kept(latent_engine, layout):
 def test_drafts_and_other_scales_of_an_edit_keep_what_stays(make_checkpoint, layout):
     """A student's draft and an instant answer of the slider are edits too, of the same region."""
     path = make_checkpoint(latent=True)
-    make_checkpoint(latent=True, name="tiny-student.safetensors", guidance_embedding=True)
+    student = {"stops": (999, 499)}
+    make_checkpoint(latent=True, name="tiny-student.safetensors", **student)
     engine = Engine.open(path, device="cpu", precision="float32")
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
     edit = an_edit(picture, box_mask((64, 96), 16, 24, 24, 24))

@@ -32,7 +32,6 @@ SAMPLER_TITLES = {
     "dpmpp_2m": "DPM-Solver++ 2M",
     "ddim": "DDIM",
     "ddpm": "DDPM",
-    "consistency": "Consistency (few steps)",
 }
 
 

@@ -182,7 +182,7 @@ class ModelSpec:
     prediction: Literal["eps", "v", "x0"] = (
         "eps"  # what the first half of the output channels means
     )
-    guidance_embedding: bool = False  # the guidance scale is an input: a distilled student
+    stops: tuple[int, ...] = ()  # timesteps from which a student leaps, falling; () for others
     autoencoder: AutoencoderSpec | None = None  # None: x is the picture itself
 
     def __post_init__(self) -> None:
@@ -224,6 +224,7 @@ class ModelSpec:
     def from_dict(cls, data: Mapping[str, Any]) -> ModelSpec:
         """The inverse of `to_dict`. Raises `SpecError` for unknown fields."""
         data = dict(data)
+        data.pop("guidance_embedding", None)  # of older files: no model was ever made with it
         if data.get("autoencoder") is not None:
             data["autoencoder"] = spec_from_dict(AutoencoderSpec, data["autoencoder"])
         return spec_from_dict(cls, data)

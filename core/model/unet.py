@@ -29,8 +29,6 @@ from core.model.layers import (
 )
 from core.model.spec import ModelSpec
 
-SCALE_STRETCH = 100  # guidance scales are few units apart, timesteps hundreds
-
 # Of each SPADE norm of middle and decoder, in order: two a block.
 LayoutEmbedding = list[Modulation]
 
@@ -73,9 +71,6 @@ class SDMUNet(nn.Module):
         self.time_embed = nn.Sequential(
             nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
         )
-        if spec.guidance_embedding:
-            self.guidance_embed = nn.Linear(width, width, bias=False)
-            nn.init.zeros_(self.guidance_embed.weight)
         plain = GroupNorm
         spade = partial(SPADEGroupNorm, num_classes=spec.num_classes, hidden=spec.spade_hidden)
         skips = self._make_encoder(plain)
@@ -159,9 +154,9 @@ class SDMUNet(nn.Module):
 
     # -- the three parts --------------------------------------------------------------------------
 
-    def encode(self, x: Tensor, t: Tensor, scale: Tensor | None = None) -> Encoded:
-        """Everything that does not depend on the layout. x `[N, C, H, W]`, t `[N]`, scale `[N]`."""
-        emb = self.embed_time(t, scale)
+    def encode(self, x: Tensor, t: Tensor) -> Encoded:
+        """Everything that does not depend on the layout. x `[N, C, H, W]`, t `[N]`."""
+        emb = self.embed_time(t)
         skips = []
         h = x.to(self.dtype)
         for stage in self.input_blocks:
@@ -169,18 +164,10 @@ class SDMUNet(nn.Module):
             skips.append(h)
         return Encoded(h, tuple(skips))
 
-    def embed_time(self, t: Tensor, scale: Tensor | None = None) -> Tensor:
-        """`[N, 4 * model_channels]` of timesteps `[N]`.
-
-        A student that was distilled with guidance takes the guidance scale `[N]` too, as sinusoids
-        that are added to those of t (Meng et al. 2023, section 3.1).
-        """
-        width = self.spec.model_channels
-        embedding = timestep_embedding(t, width).to(self.dtype)
-        if self.spec.guidance_embedding:
-            sinusoids = timestep_embedding(scale * SCALE_STRETCH, width).to(self.dtype)
-            embedding = embedding + self.guidance_embed(sinusoids)
-        return self.time_embed(embedding)
+    def embed_time(self, t: Tensor) -> Tensor:
+        """`[N, 4 * model_channels]` of timesteps `[N]`."""
+        embedding = timestep_embedding(t, self.spec.model_channels)
+        return self.time_embed(embedding.to(self.dtype))
 
     def embed_layout(
         self, y: Tensor | None, size: tuple[int, int] | None = None
@@ -219,24 +206,18 @@ class SDMUNet(nn.Module):
         """The null layout: zeros `[1, num_classes, *size]`."""
         return torch.zeros(1, self.spec.num_classes, *size, device=self.device, dtype=self.dtype)
 
-    def decode(
-        self,
-        encoded: Encoded,
-        embedding: LayoutEmbedding,
-        t: Tensor,
-        scale: Tensor | None = None,
-    ) -> Tensor:
+    def decode(self, encoded: Encoded, embedding: LayoutEmbedding, t: Tensor) -> Tensor:
         """Middle and decoder: `[N, 2C, H, W]`."""
-        emb, embeddings = self.embed_time(t, scale), iter(embedding)
+        emb, embeddings = self.embed_time(t), iter(embedding)
         h = self.middle_block.run(encoded.features, emb, embeddings)
         skips = list(encoded.skips)
         for stage in self.output_blocks:
             h = stage.run(torch.cat([h, skips.pop()], dim=1), emb, embeddings)
         return self.out(h)
 
-    def forward(self, x: Tensor, t: Tensor, y: Tensor, scale: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
         layout = self.embed_layout(y, (x.shape[-2], x.shape[-1]))
-        return self.decode(self.encode(x, t, scale), layout, t, scale)
+        return self.decode(self.encode(x, t), layout, t)
 
     @property
     def layout_resize(self) -> str:

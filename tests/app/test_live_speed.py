@@ -94,7 +94,6 @@ def test_what_a_quick_picture_costs():
             request = SampleRequest(
                 Layout(labels, engine.info.palette),
                 steps=pace.steps,
-                sampler="consistency" if student else "dpmpp_2m",
                 guidance_scale=2.0,
                 student=student,
                 preview_every=0,
