@@ -37,7 +37,7 @@ from core.request import (
 )
 
 PREVIEWS = 8  # per picture: each costs about as much as a step
-DRAFT_STEPS = 2  # of the few-step student, where the model has one
+DRAFT_STEPS = 4  # of the few-step student, where the model has one
 MAX_STATES = 2**29  # pixels times steps up to which a picture keeps its states: some 250 MB
 VARIED_PREVIEWS = 4  # per picture of many: small pictures on a grid need fewer
 

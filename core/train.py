@@ -66,10 +66,9 @@ DEFAULTS = {
     },
     "distillation": {
         "steps": 1_000,
-        "lr": 3e-4,
+        "lr": 2e-4,
         "lr_schedule": "cosine",
         "ema": 0.99,
-        "size": (256, 256),
         "weighting": "uniform",
     },
     "tuning": {  # of the model of --init
@@ -154,7 +153,7 @@ def prepared(
     beacon.tell(text="looking at the photos", steps=args.steps)
     tree = BY_NAME[args.tree] if args.tree else recognise(Path(args.data), args.split)
     palette = Palette.load(args.palette or tree.palette or "landscape")
-    if args.size is None:  # a model goes on at the size of its pictures, and sees whole photos
+    if args.size is None and args.init:  # a model's own size goes on, and it sees whole photos
         args.size = Checkpoint.open(args.init).picture_size
         args.scale = args.scale or (min(args.size), min(args.size))
     pairs = usable_pairs(args, palette, tree.name)

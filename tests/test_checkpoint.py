@@ -37,6 +37,16 @@ def test_a_path_is_all_it_needs(make_checkpoint, palette, latent):
     assert (checkpoint.load_autoencoder() is not None) == latent
 
 
+def test_a_students_stops_come_back_and_older_headers_open(make_checkpoint):
+    """Timesteps as they were; a field that older files have and no model used is passed over."""
+    path = make_checkpoint(stops=(999, 416))
+    assert Checkpoint.open(path).spec.stops == (999, 416)
+    header = header_of(path)
+    header["spec"]["guidance_embedding"] = False
+    del header["spec"]["stops"]
+    assert Checkpoint.open(rewritten(path, header)).spec.stops == ()
+
+
 def test_half_precision_storage_opens_in_float32(make_checkpoint):
     """fp16 on disk, float32 in memory."""
     path = make_checkpoint()

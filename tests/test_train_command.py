@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from core import train
 from core.checkpoint import Checkpoint
+from core.distillation import STOPS
 from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -234,6 +235,7 @@ def test_a_student_is_distilled_and_samples_in_two_steps(command, photos, tmp_pa
     assert "needs --init" in refused(command("none", *more, spec="{}"), capsys)
     assert train.main(command("student", *more, "--init", teacher, spec="{}")) == 0
     made = str(tmp_path / "student" / "weights.safetensors")
+    assert Checkpoint.open(made).spec.stops == STOPS
     again = command("again", *more, "--init", made, spec="{}")
     assert "student itself" in refused(again, capsys)
     engine = Engine.open(made, "cpu", "float32")
@@ -241,6 +243,27 @@ def test_a_student_is_distilled_and_samples_in_two_steps(command, photos, tmp_pa
     layout = Layout(labels, engine.info.palette)
     *_, last = engine.sample(SampleRequest(layout, steps=2))
     assert last.image.shape == (32, 32, 3)
+
+
+def test_a_resumed_distillation_is_the_run_bit_for_bit(command, photos, tmp_path, capsys):
+    """With the walks that it began with, which are not made again; other walks are refused."""
+    assert train.main(command("teacher", "--steps", "1")) == 0
+    teacher = str(tmp_path / "teacher" / "weights.safetensors")
+
+    def distil(out, *more, walks="16"):
+        stage = ("--stage", "distillation", "--init", teacher, "--walks", walks)
+        more += ("--lr-schedule", "constant")
+        return command(out, *stage, *more, spec="{}")
+
+    assert train.main(distil("whole", "--steps", "4")) == 0
+    assert train.main(distil("parts", "--steps", "2")) == 0
+    made = tmp_path / "parts" / "walks" / "00000.safetensors"
+    when = made.stat().st_mtime_ns
+    assert "walks" in refused(distil("parts", "--steps", "4", "--resume", walks="8"), capsys)
+    assert train.main(distil("parts", "--steps", "4", "--resume")) == 0
+    assert made.stat().st_mtime_ns == when
+    left, right = (weights(tmp_path / name) for name in ("whole", "parts"))
+    assert all(torch.equal(left[key], right[key]) for key in left)
 
 
 def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):

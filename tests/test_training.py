@@ -252,6 +252,17 @@ def test_a_state_from_before_a_field_existed_goes_on_where_the_field_is_off(tmp_
             run_of().load(path, {"spec": other})
 
 
+def test_a_state_with_a_field_that_is_gone_goes_on_where_it_was_off(tmp_path):
+    """What a newer program no longer knows must have been unused."""
+    path = tmp_path / "state.safetensors"
+    for used in (False, True):
+        run_of().save(path, {"spec": {"width": 8, "wings": used}})
+        if not used:
+            run_of().load(path, {"spec": {"width": 8}})
+    with pytest.raises(TrainingError, match="was trained with spec"):
+        run_of().load(path, {"spec": {"width": 8}})
+
+
 def test_the_perceptual_loss_looks_from_a_corner_of_each_seed():
     """Cut to three pixels less, at the same corner in both pictures, which differs by seed."""
     ramp = torch.arange(12.0).expand(1, 12, 12) + 100 * torch.arange(12.0)[:, None]
