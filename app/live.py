@@ -141,10 +141,8 @@ class Pace(NamedTuple):
     scale: float
 
 
-PACES = {  # from the best to the quickest; with a few-step student, and without
-    True: (Pace(2, 1.0), Pace(1, 1.0), Pace(1, 0.5), Pace(1, 0.25)),
-    False: (Pace(4, 1.0), Pace(3, 1.0), Pace(2, 1.0), Pace(2, 0.5), Pace(2, 0.25)),
-}
+# From the best to the quickest. A few-step student takes as long for a step as the model itself.
+PACES = (Pace(4, 1.0), Pace(3, 1.0), Pace(2, 1.0), Pace(2, 0.5), Pace(2, 0.25))
 
 
 class Tempo:
@@ -160,22 +158,20 @@ class Tempo:
         self._notch = 0
         self._times: list[float] = []
 
-    def pace(self, student: bool, key: object) -> Pace:
+    def pace(self, key: object) -> Pace:
         """The pace to keep. key: what the times depend on, such as model and size."""
-        if (student, key) != self._key:
-            self._key = student, key
+        if key != self._key:
+            self._key = key
             self.begin()
-        self._student = student
-        return PACES[student][self._notch]
+        return PACES[self._notch]
 
     def took(self, seconds: float) -> None:
         """A quick picture is there."""
         self._times.append(seconds)
         if len(self._times) < FRAMES:
             return
-        paces = PACES[self._student]
-        if self._notch + 1 < len(paces):
-            smaller = paces[self._notch + 1].scale < paces[self._notch].scale
+        if self._notch + 1 < len(PACES):
+            smaller = PACES[self._notch + 1].scale < PACES[self._notch].scale
             if median(self._times[-FRAMES:]) > (TOO_LONG if smaller else BUDGET):
                 self._notch += 1
                 self._times.clear()

@@ -206,7 +206,7 @@ class LiveDesk(QObject):
 
     def _make_quick(self, request: SampleRequest) -> None:
         model = self._studio.model
-        pace = self._tempo.pace(model.student, (model, self._scene.size))
+        pace = self._tempo.pace((model, self._scene.size))
         quick = _quickened(request, pace, model)
         self._refining, self._sent = False, True
         self._studio.sample_quick(quick)

@@ -21,6 +21,7 @@ from core.dataset import PairDataset
 from core.device import pick_precision
 from core.distillation import SCALES, STOPS, TEACHER_STEPS, LeapObjective
 from core.errors import InputError
+from core.fingerprint import fingerprint
 from core.guidance_stage import SceneDataset, SceneStage
 from core.instant_stage import InstantStage
 from core.latents import LatentDataset
@@ -56,7 +57,7 @@ from core.stages import (
     Stage,
 )
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
-from core.walks import WalkDataset, Walker, WalkPlan, digest, make_walks
+from core.walks import WalkDataset, Walker, WalkPlan, make_walks
 from core.words import WORDS_FILE, Vocabulary, read_words
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
@@ -200,7 +201,7 @@ def _distillation(
     student = SDMUNet(replace(teacher.spec, stops=STOPS))
     student.load_state_dict(teacher.state_dict())
     schedule = checkpoint.schedule.build()
-    path, name = tuple(trailing(schedule, TEACHER_STEPS)), digest(checkpoint.path)
+    path, name = tuple(trailing(schedule, TEACHER_STEPS)), fingerprint(args.init)
     plan = WalkPlan(name, STOPS, path, SCALES, data.size, args.seed)
     walker = Walker(_for_walking(teacher, args, device), schedule, data, plan)
     walks = make_walks(Path(args.out) / "walks", walker, args.walks, walking)

@@ -164,10 +164,11 @@ def path_of(schedule: Schedule, steps: int | str, sampler: str) -> list[int]:
 def leaps(stops: Sequence[int], steps: int | str) -> list[int]:
     """Where a student walks that learned to leap from each of its stops to the next, then -1.
 
-    It cannot take more steps than it has stops; in fewer it leaves some of them out.
+    It cannot take more steps than it has stops. In fewer it leaves some of them out, the early ones
+    first: a leap over a stop costs least where there is still little to be seen.
     """
     count = min(steps, len(stops)) if isinstance(steps, int) else len(stops)
-    return [stops[i * len(stops) // count] for i in range(count)] + [-1]
+    return [stops[math.ceil(i * len(stops) / count)] for i in range(count)] + [-1]
 
 
 class SeedNoise:

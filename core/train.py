@@ -475,7 +475,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "--walks",
         type=int,
-        default=800,
+        default=600,
         help="of the teacher that a student learns from, in OUT/walks; missing ones are made first",
     )
     add(

@@ -7,7 +7,6 @@ as much as a dozen steps of training, so each is used several times over.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -41,7 +40,7 @@ Shard = dict[str, Tensor]  # x `[N, stops + 1, C, h, w]`, y `[N, labels, h, w]`,
 class WalkPlan:
     """What a walk depends on, beside its number; kept in the header of each file.
 
-    teacher: digest of its checkpoint. stops: timesteps of the student, from the noisiest down.
+    teacher: fingerprint of its file. stops: timesteps of the student, from the noisiest down.
     path: those of the teacher, which visits every stop and ends with -1. scales: the lowest and
     highest guidance scale; those about the middle are walked most.
     """
@@ -151,11 +150,6 @@ def _read(path: Path, plan: WalkPlan) -> Shard | None:
             return {k: file.get_tensor(k).clone() for k in file.keys()}  # not of a mapped file
     except (OSError, SafetensorError):
         return None
-
-
-def digest(path: Path) -> str:
-    """What tells one checkpoint from another."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 class WalkDataset(Dataset):

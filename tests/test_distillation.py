@@ -139,16 +139,16 @@ def test_the_loss_is_the_error_of_v(objective):
 
 
 def test_a_student_that_learned_one_walk_walks_it(objective, walker):
-    """Its own walk over the stops ends far nearer to the teacher's picture than it began."""
+    """Its own walk over the stops ends nearer to the teacher's picture than it began."""
     data = WalkDataset([walker.shard(0)], PLAN)
     batch = batch_of(data, range(3))
     optimiser = torch.optim.Adam(objective.model.requires_grad_(True).parameters(), 2e-3)
     before = distance(objective, data)
-    for _ in range(60):
+    for _ in range(30):
         optimiser.zero_grad()
         objective(batch)["loss"].backward()
         optimiser.step()
-    assert distance(objective, data) < 0.35 * before
+    assert distance(objective, data) < 0.6 * before
 
 
 def distance(objective, data):
@@ -165,6 +165,7 @@ def test_a_student_leaps_between_its_stops():
     """Never more often than it has stops; in fewer steps it leaves some out, never the first."""
     assert leaps((999, 666, 416, 166), 4) == [999, 666, 416, 166, -1]
     assert leaps((999, 666, 416, 166), 25) == leaps((999, 666, 416, 166), "ddim25")
+    assert leaps((999, 666, 416, 166), 3) == [999, 416, 166, -1]
     assert leaps((999, 666, 416, 166), 2) == [999, 416, -1]
     assert leaps((999, 666, 416, 166), 1) == [999, -1]
 

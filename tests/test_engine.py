@@ -231,7 +231,7 @@ def test_a_student_beside_the_model_is_found(pair, layout, make_checkpoint):
     assert np.array_equal(same.image, mine.image)
 
 
-@pytest.mark.parametrize("steps, walked", [(2, [999, 666]), (3, [999, 666, 332]), (25, None)])
+@pytest.mark.parametrize("steps, walked", [(2, [999, 332]), (3, [999, 666, 332]), (25, None)])
 def test_a_student_walks_over_its_stops(pair, layout, steps, walked):
     """By its own steps, never more of them than it has stops, whatever sampler is asked for."""
     pictures = []

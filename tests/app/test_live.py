@@ -70,19 +70,19 @@ def test_a_stroke_makes_a_quick_picture_of_the_same_noise(live, engine, qtbot):
 
 
 def test_the_student_is_used_where_there_is_one(live, engine, qtbot):
-    """Two steps of consistency sampling."""
+    """As many steps as of the model itself, and far better ones (docs/decisions/008)."""
     live.studio.model = replace(live.studio.model, student=True)
     hand.drag(live.canvas, (20, 20), (30, 20))
     until(qtbot, lambda: engine.requests[-1].student)
     request = engine.requests[-1]
-    assert (request.steps, request.sampler, request.draft_steps) == (2, "consistency", 0)
+    assert (request.steps, request.draft_steps) == (4, 0)
 
 
 @pytest.mark.parametrize("side, made", [(64, 64), (256, 256), (512, 256), (2048, 512)])
 def test_where_it_is_slow_pictures_are_smaller(live, engine, qtbot, side, made):
     """But not smaller than the model's own size, and a small canvas is left alone."""
     live.scene.replace(np.zeros((side, side), np.uint8))
-    live.live._tempo.pace(False, (live.studio.model, live.scene.size))
+    live.live._tempo.pace((live.studio.model, live.scene.size))
     for _ in range(30):
         live.live._tempo.took(9.0)
     before = len(engine.requests)

@@ -146,32 +146,31 @@ def test_switching_on_makes_a_picture_only_where_one_is_wanting():
     assert live.due(5.0, "").what == "quick"
 
 
-@pytest.mark.parametrize("student", [True, False])
-def test_the_tempo_finds_what_the_machine_can_keep(student):
+def test_the_tempo_finds_what_the_machine_can_keep():
     """From the best pace down to one that fits; never up again, or the picture would flicker."""
     tempo, seen = Tempo(), []
     for _ in range(20):
-        pace = tempo.pace(student, "here")
+        pace = tempo.pace("here")
         seen.append(pace)
         tempo.took(0.02 + 0.04 * pace.steps)
-    assert list(dict.fromkeys(seen)) == [p for p in PACES[student] if p in seen]
+    assert list(dict.fromkeys(seen)) == [p for p in PACES if p in seen]
     assert 0.02 + 0.04 * seen[-1].steps <= BUDGET and seen[-1].scale == 1.0
 
 
 def test_one_slow_picture_changes_nothing():
     """The first one compiles and allocates."""
     tempo = Tempo()
-    tempo.pace(True, "here")
+    tempo.pace("here")
     for seconds in (2.0, 0.05, 0.05, 0.05, 1.0, 0.05):
         tempo.took(seconds)
-    assert tempo.pace(True, "here") == PACES[True][0]
+    assert tempo.pace("here") == PACES[0]
 
 
 def test_a_large_canvas_gets_smaller_pictures():
     """Where even one step takes too long; another canvas is measured anew."""
     tempo = Tempo()
     for _ in range(30):
-        pace = tempo.pace(False, "large")
+        pace = tempo.pace("large")
         tempo.took(4.0 * pace.scale**2)
-    assert tempo.pace(False, "large") == Pace(2, 0.25)
-    assert tempo.pace(False, "small") == PACES[False][0]
+    assert tempo.pace("large") == Pace(2, 0.25)
+    assert tempo.pace("small") == PACES[0]
