@@ -20,6 +20,7 @@ from core.command import DONE, exit_status, say
 from core.data_trees import SPLITS, VAL, Pair, recognise
 from core.dataset import find_pairs
 from core.device import PRECISIONS, pick_device, use_threads
+from core.engine import student_path
 from core.errors import InputError
 from core.evaluation import Evaluation
 from core.features import FeatureNetwork, open_inception, open_places
@@ -137,8 +138,19 @@ def _evaluation(args: argparse.Namespace, palette: Palette, open_segmenter: Call
         real=args.real,
         nearest=args.nearest,
         out=args.out,
-        made_with={"weights_sha256": file_digest(args.weights)} if args.weights else {},
+        made_with=_made_with(args),
     )
+
+
+def _made_with(args: argparse.Namespace) -> dict[str, str]:
+    """The files that pictures come of, by their bytes."""
+    if args.weights is None:
+        return {}
+    made = {"weights_sha256": file_digest(args.weights)}
+    student = student_path(args.weights)
+    if args.student and student.is_file():  # without one the engine says so
+        made["student_sha256"] = file_digest(student)
+    return made
 
 
 def _segmenter(args: argparse.Namespace, palette: Palette, open_outside: Callable) -> Segment:

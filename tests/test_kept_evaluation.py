@@ -108,6 +108,16 @@ def test_a_kept_picture_says_how_it_was_made(data, tmp_path):
     assert len(found.recipe["weights_sha256"]) == 64 and found.layout.labels.shape == (8, 8)
 
 
+def test_pictures_of_another_student_are_refused(data, tmp_path, capsys):
+    """They depend on the file beside the weights, too."""
+    out, student = ("--student", "--out", tmp_path / "out"), data / "w-student"
+    student.write_bytes(b"one")
+    assert run(data, "--weights", "w", *out) == 0 and run(data, "--weights", "w", *out) == 0
+    student.write_bytes(b"another")
+    assert run(data, "--weights", "w", *out) == 2
+    assert "student_sha256" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "change, words",
     [
