@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from core.checkpoint import Checkpoint
@@ -46,18 +47,20 @@ def convert(
     schedule: str = "linear",
     licence: str = "",
     progress: Callable[[list[Entry]], Iterable[Entry]] = iter,
+    state: Mapping[str, Tensor] | None = None,
 ) -> Checkpoint:
     """Write the state dict of `source`, an official SDM, as a checkpoint.
 
     fields: what its `ModelSpec` has different from the released networks for this palette. store: a
-    key of `STORES`. Raises `OfficialError` if `source` cannot be used, `SpecError` for a wrong
-    field, `OutputError` if `out` cannot be written.
+    key of `STORES`. state: what is in `source`, where it has been read already. Raises
+    `OfficialError` if `source` cannot be used, `SpecError` for a wrong field, `OutputError` if
+    `out` cannot be written.
     """
     given = {"num_classes": palette.num_channels} | RELEASES.get(palette.name, {}) | (fields or {})
     spec = ModelSpec.from_dict(given)
     with torch.device("meta"):
         expected = {name: tuple(v.shape) for name, v in SDMUNet(spec).state_dict().items()}
-    state = read_state(source)
+    state = read_state(source) if state is None else state
     check(source, state, expected, f"an SDM for palette {palette.name!r}")
     training = {"converted_from": source.name}
     header = Checkpoint(palette, spec, ScheduleSpec(schedule), training=training, licence=licence)
@@ -101,7 +104,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _convert(args: argparse.Namespace, progress: Callable) -> Checkpoint:
     palette = Palette.load(args.palette)
-    if is_spade(read_state(args.source)):
+    state = read_state(args.source)
+    if is_spade(state):
         return convert_spade(
             args.source,
             args.out,
@@ -111,6 +115,7 @@ def _convert(args: argparse.Namespace, progress: Callable) -> Checkpoint:
             STORES[args.store],
             args.licence,
             progress,
+            state,
         )
     if args.encoder:
         raise InputError(f"{args.source} is no SPADE generator: leave --encoder out.")
@@ -123,6 +128,7 @@ def _convert(args: argparse.Namespace, progress: Callable) -> Checkpoint:
         args.noise_schedule,
         args.licence,
         progress,
+        state,
     )
 
 

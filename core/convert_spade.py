@@ -38,15 +38,16 @@ def convert_spade(
     dtype: torch.dtype = torch.float32,
     licence: str = "",
     progress: Callable[[list[Entry]], Iterable[Entry]] = iter,
+    state: Mapping[str, Tensor] | None = None,
 ) -> Checkpoint:
     """Write the state dict of `source`, an official `latest_net_G.pth`, as a checkpoint.
 
-    encoder: the `latest_net_E.pth` beside it, for styles from pictures. fields: what its
-    `SpadeSpec` has different from the released networks for this palette. Raises `OfficialError`
-    if a file cannot be used, `SpecError` for a wrong field, `OutputError` if `out` cannot be
-    written. Tensors go over one by one.
+    encoder: the `latest_net_E.pth` beside it, for styles from pictures. state: what is in `source`,
+    where it has been read already. fields: what its `SpadeSpec` has different from the released
+    networks for this palette. Raises `OfficialError` if a file cannot be used, `SpecError` for a
+    wrong field, `OutputError` if `out` cannot be written. Tensors go over one by one.
     """
-    state = read_state(source)
+    state = read_state(source) if state is None else state
     palette = palette_with_edges(palette)
     spec = _spec_of(state, palette, encoder is not None, fields or {})
     entries = list(_entries(source, state, SpadeGenerator, spec, "generator"))
