@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.checkpoint import Checkpoint
 from core.conversion import same_labels
@@ -22,11 +22,10 @@ from core.device import pick_device, pick_precision, precision_name
 from core.embedding import Area, Marks
 from core.labelmap import Box, layout_edges, nearest_resize
 from core.latents import shares_of, thumbnail_of
-from core.model.autoencoder import LayoutHint
+from core.model.autoencoder import Finish, LayoutHint, Residual
 from core.model.instant import THUMBNAIL, InstantNet
 from core.model.layers import Modulation
 from core.painting import Painter, Style
-from core.palette import Palette
 from core.pixels import from_pixels, to_pixels
 from core.request import Event, Layout, ModelInfo, RequestError, Result, SampleRequest, Started
 
@@ -34,29 +33,34 @@ MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machi
 STYLE_SALT = 0x5717E  # a seed's style and its noise are drawn apart
 
 
-class Windows(NamedTuple):
-    """What must be computed for a box of the picture: of each resolution, the part that is seen.
+REACHES = {nn.Conv2d: 1, Residual: 2, Finish: 1}  # pixels around a place that a layer looks at
+DOUBLING = (nn.Upsample, nn.PixelShuffle)
 
-    Every part is as much larger than the next as the convolutions in between can see.
+
+class Part(NamedTuple):
+    """What one layer of the decoder does for a box of the picture. rate: picture pixels a pixel."""
+
+    given: Area  # of its input
+    made: Area  # of its output
+    shown: Area  # of that, what goes on
+    rate: int  # of its output
+
+
+def parts_for(net: InstantNet, box: Area, canvas: tuple[int, int]) -> list[Part]:
+    """The part of every layer: each is as much larger than the next as that can see.
+
+    A layer's padding spoils the rim of what it is given, unless that is the rim of the picture; the
+    rim is cut off before the next layer.
     """
-
-    half: Area  # at 1/2 and above
-    quarter: Area
-    eighth: Area
-    latents: Area  # what the generator makes
-
-    @classmethod
-    def around(cls, box: Area, canvas: tuple[int, int], reach: int, blocks: int, align: int):
-        """reach: of the generator, in latent pixels. blocks: of the decoder, at 1/4 and at 1/8.
-
-        align: the generator begins on a multiple of so many latent pixels.
-        """
-        at = {f: (canvas[0] // f, canvas[1] // f) for f in (2, 4, 8)}
-        half = box.shrunk(2).grown(5, at[2])  # residual 2, hint 1, out 1, finish 1
-        quarter = half.shrunk(2).grown(2 * blocks + 2, at[4])
-        eighth = quarter.shrunk(2).grown(2 * blocks + 1, at[8])
-        latents = eighth.grown(reach, at[8]).shrunk(align).enlarged(align)
-        return cls(half, quarter, eighth, latents)
+    parts, needed, rate = [], box, 1
+    for number, layer in reversed(list(enumerate(net.decoder))):
+        size = canvas[0] // rate, canvas[1] // rate
+        shown = needed.grown(1, size) if str(number) in net.hints else needed
+        doubles = isinstance(layer, DOUBLING)
+        needed = shown.shrunk(2) if doubles else shown.grown(REACHES.get(type(layer), 0), size)
+        parts.append(Part(needed, needed.enlarged(2) if doubles else needed, shown, rate))
+        rate *= 2 if doubles else 1
+    return parts[::-1]
 
 
 class InstantPainter:
@@ -100,39 +104,49 @@ class InstantPainter:
         if box is not None:
             area = _area(box, canvas)
         marks = marks_of(layout, canvas)
-        blocks, spec = self.net.spec.autoencoder.blocks, self.net.spec
-        align = 2 ** (len(spec.widths) - 1)
-        windows = Windows.around(area, canvas, self.net.generator.reach, blocks, align)
-        latents = self._latents(marks, style, canvas, windows)
-        latents = latents[..., *windows.eighth.within(windows.latents).slices]
-        hints = Hints(marks, self.checkpoint.palette, windows, blocks, latents)
-        cuts = {
-            blocks + 1: windows.quarter.within(windows.eighth.enlarged(2)).slices,
-            2 * blocks + 4: windows.half.within(windows.quarter.enlarged(2)).slices,
-        }
-        made = self.net.decode(
-            latents, lambda number: hints.of(number, self.net.hints[str(number)]), cuts
-        )
-        inner = area.within(windows.half.enlarged(2)).slices
-        return to_pixels(made[..., *inner])[0]
+        parts = parts_for(self.net, area, canvas)
+        x, seen = self._latents(marks, style, canvas, parts[0].given)
+        x = x * self.net.latent_std + self.net.latent_mean
+        for number, (layer, part) in enumerate(zip(self.net.decoder, parts, strict=True)):
+            x = layer(x[..., *part.given.within(seen).slices])
+            x, seen = x[..., *part.shown.within(part.made).slices], part.shown
+            if str(number) in self.net.hints:
+                hint = self.net.hints[str(number)]
+                x = hint(x, self._modulation(marks, hint, part))
+        return to_pixels(x)[0]
 
     def _latents(
-        self, marks: Marks, style: Style, canvas: tuple[int, int], windows: Windows
-    ) -> Tensor:
-        """Normalised latents of a window of the picture."""
-        factor, window = self.net.spec.autoencoder.factor, windows.latents
-        seen = window.enlarged(factor).slices
-        edges = None if marks.edges is None else marks.edges[seen]
-        y = shares_of(marks.labels[seen], edges, self.checkpoint.palette, factor)[None]
-        y = y.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        self, marks: Marks, style: Style, canvas: tuple[int, int], wanted: Area
+    ) -> tuple[Tensor, Area]:
+        """Normalised latents of a part of the picture that holds `wanted`, and which part it is."""
+        factor, levels = self.net.spec.autoencoder.factor, len(self.net.spec.widths)
+        size, align = (canvas[0] // factor, canvas[1] // factor), 2 ** (levels - 1)
+        part = wanted.grown(self.net.generator.reach, size).shrunk(align).enlarged(align)
+        y = self._shares(marks, part.enlarged(factor), factor)
         vector = torch.from_numpy(style.vector)[None].to(self.device, self.dtype)
-        size = canvas[0] // factor, canvas[1] // factor
-        halvings = reversed(range(len(self.net.spec.widths)))
         noise = [
-            level[..., *window.shrunk(1 << k).slices]
-            for level, k in zip(self._noise_of(style.seed, size), halvings, strict=True)
+            level[..., *part.shrunk(1 << k).slices]
+            for level, k in zip(
+                self._noise_of(style.seed, size), reversed(range(levels)), strict=True
+            )
         ]
-        return self.net.generator(y, vector, noise)
+        return self.net.generator(y, vector, noise), part
+
+    def _shares(self, marks: Marks, area: Area, factor: int) -> Tensor:
+        """The shares of the labels in cells of `factor` pixels a side, `[1, C, h, w]`."""
+        labels, edges = (None if a is None else a[area.slices] for a in marks)
+        y = shares_of(labels, edges, self.checkpoint.palette, factor)[None]
+        return y.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
+
+    def _modulation(self, marks: Marks, hint: LayoutHint, part: Part) -> Modulation:
+        """What a hint of the decoder modulates with, of the part of the layout that it sees."""
+        area = part.shown.enlarged(part.rate)
+        if part.rate > 1 or marks.edges is not None:
+            return hint.modulate(self._shares(marks, area, part.rate))
+        # A pixel has one label: what the first convolution makes of it stands in a table.
+        table = F.silu(hint.shared.weight[:, :, 0, 0].T + hint.shared.bias)
+        ids = torch.from_numpy(marks.labels[area.slices].astype(np.int32))  # int64 is slow
+        return hint.spread(F.embedding(ids.to(self.device), table).permute(2, 0, 1)[None])
 
     def _noise_of(self, seed: int, size: tuple[int, int]) -> list[Tensor]:
         """The noise of all levels of a canvas; the last one's is kept."""
@@ -220,34 +234,6 @@ def painter_info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtyp
         precision=precision_name(dtype),
         summary=steps if "step" in training else "",
     )
-
-
-class Hints:
-    """What modulates the decoder's layers, of the part of the layout that each of them sees."""
-
-    def __init__(
-        self, marks: Marks, palette: Palette, windows: Windows, blocks: int, like: Tensor
-    ) -> None:
-        """blocks: of the decoder at each resolution. like: a tensor of its device and type."""
-        self.marks, self.palette, self.like = marks, palette, like
-        self.places = {
-            blocks + 2: (windows.quarter, 4),
-            2 * blocks + 4: (windows.half, 2),
-            2 * blocks + 8: (windows.half.enlarged(2), 1),
-        }
-
-    def of(self, number: int, hint: LayoutHint) -> Modulation:
-        """What the hint behind layer `number` modulates with, `[1, C, h, w]` each."""
-        window, factor = self.places[number]
-        cut = window.enlarged(factor).slices
-        labels, edges = (None if a is None else a[cut] for a in self.marks)
-        if factor > 1 or edges is not None:
-            shares = shares_of(labels, edges, self.palette, factor)[None].to(self.like)
-            return hint.modulate(shares.contiguous(memory_format=torch.channels_last))
-        # A pixel has one label: what the first convolution makes of it stands in a table.
-        table = F.silu(hint.shared.weight[:, :, 0, 0].T + hint.shared.bias)
-        ids = torch.from_numpy(labels.astype(np.int32))  # int64 takes forty times as long
-        return hint.spread(F.embedding(ids.to(table.device), table).permute(2, 0, 1)[None])
 
 
 def marks_of(layout: Layout, canvas: tuple[int, int]) -> Marks:

@@ -8,14 +8,14 @@ Norms are of each place alone, so a crop with enough around it is what the whole
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.model.autoencoder import make_decoder, make_hints
-from core.model.layers import Modulation, resize_layout
+from core.model.layers import resize_layout
 from core.model.segmenter import PlaceNorm
 from core.model.spec import InstantSpec
 
@@ -144,23 +144,3 @@ class InstantNet(nn.Module):
         channels = spec.autoencoder.latent_channels
         self.register_buffer("latent_mean", torch.zeros(channels, 1, 1))
         self.register_buffer("latent_std", torch.ones(channels, 1, 1))
-
-    def decode(
-        self,
-        latents: Tensor,
-        modulation: Callable[[int], Modulation],
-        cuts: Mapping[int, tuple[slice, slice]],
-    ) -> Tensor:
-        """Picture of normalised latents, or of a part of them.
-
-        cuts: after which layer of the decoder only a part of its output goes on. modulation:
-        by the layout, of what goes on behind a layer.
-        """
-        x = latents * self.latent_std + self.latent_mean
-        for number, layer in enumerate(self.decoder):
-            x = layer(x)
-            if number in cuts:
-                x = x[..., *cuts[number]]
-            if str(number) in self.hints:
-                x = self.hints[str(number)](x, modulation(number))
-        return x
