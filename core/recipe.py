@@ -1,4 +1,7 @@
-"""Recipes: the options of a training stage in a TOML file, so that a run can be made again."""
+"""Recipes: the options of a training stage in a TOML file, so that a run can be made again.
+
+Those of the papers come with the program and go by their names, as palettes do.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,34 @@ from pathlib import Path
 
 from core.errors import InputError
 
+RECIPES = Path(__file__).resolve().parent / "recipes"
+
+
+def bundled_recipes() -> list[str]:
+    """Names of the recipes that come with the program."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
 
 class RecipeError(InputError):
     """A recipe that cannot be read, or that names an option which does not exist."""
 
 
-def read_recipe(path: str | Path, options: Collection[str]) -> list[str]:
-    """The options of a recipe as words of a command line.
+def read_recipe(name_or_path: str | Path, options: Collection[str]) -> list[str]:
+    """The options of a recipe, bundled or a .toml file, as words of a command line.
 
     A key is the name of an option, without dashes in front; `true` gives the option alone, `false`
     leaves it out, a table (as of `spec`) becomes JSON. Raises `RecipeError`.
     """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise RecipeError(
+                f"There is no recipe {str(name_or_path)!r}. Bundled are "
+                f"{', '.join(bundled_recipes())}; for your own, give the path of a .toml file."
+            )
     try:
-        given = tomllib.loads(Path(path).read_text("utf-8"))
+        given = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

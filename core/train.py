@@ -8,6 +8,7 @@
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage instant --autoencoder FILE
     python -m core.train --data DIR --out DIR --stage guidance --autoencoder FILE
     python -m core.train --data DIR --out DIR --recipe docs/recipes/landscape/diffusion.toml …
+    python -m core.train --data ADEChallengeData2016 --out DIR --recipe ade20k-1
 
 In OUT: `weights.safetensors` (averaged weights, opens in the window), `state.safetensors`
 (everything that `--resume` needs), `log.csv`, `sheets/`, `status.json` (how far it is; a file
@@ -37,8 +38,9 @@ from core.data_trees import BY_NAME, SPLITS, TRAIN, DatasetError, Pair, recognis
 from core.dataset import PairDataset, StepSampler, check_pairs, find_pairs
 from core.device import PRECISIONS, pick_device, pick_precision, precision_name
 from core.make_stage import make_stage
+from core.model.unet import SDMUNet
 from core.palette import Palette
-from core.recipe import read_recipe
+from core.recipe import bundled_recipes, read_recipe
 from core.run_folder import RunFolder
 from core.run_status import DONE as ALL_DONE
 from core.run_status import STOPPED as LEFT_OFF
@@ -172,8 +174,22 @@ def prepared(
     return drive(args, folder, stage, run, about, beacon)
 
 
+def use_checkpointing(model: torch.nn.Module) -> None:
+    """Let a U-Net keep less for the way back. Raises `TrainingError` for any other network."""
+    if not isinstance(model, SDMUNet):
+        raise TrainingError(
+            "--checkpointing is for a whole U-Net. Leave it out for other networks and for --lora."
+        )
+    for part in model.stages():
+        part.checkpointing = True
+
+
 def settings_of(args: argparse.Namespace, device: torch.device) -> TrainSettings:
     """The part of the arguments that the loop reads."""
+    if args.accumulate < 1:
+        raise TrainingError(
+            f"--accumulate {args.accumulate} is no number of parts. Give 1 or more."
+        )
     if args.batch % distributed.world():
         raise TrainingError(
             f"--batch {args.batch} does not divide among {distributed.world()} processes."
@@ -187,6 +203,7 @@ def settings_of(args: argparse.Namespace, device: torch.device) -> TrainSettings
         weight_decay=args.weight_decay,
         ema_decay=args.ema,
         clip_norm=args.clip,
+        accumulate=args.accumulate,
         precision=precision_name(pick_precision(device, args.precision)),
         seed=args.seed,
     )
@@ -231,6 +248,8 @@ def drive(
     beacon: Beacon,
 ) -> int:
     """Train to the last step, logging, drawing and saving on the way; 0, or 130 if stopped."""
+    if args.checkpointing:
+        use_checkpointing(stage.objective.model)
     if args.compile:
         getattr(stage.objective, "network", stage.objective.model).compile()
     loader = make_loader(args, stage, run)
@@ -358,7 +377,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m core.train", description=__doc__.split("\n\n")[0]
     )
     add = parser.add_argument
-    add("--recipe", help="TOML file of these options; what the command line says overrides it")
+    add(
+        "--recipe",
+        help="these options from a TOML file, or a paper's by name "
+        f"({', '.join(bundled_recipes())}); the command line overrides it",
+    )
     add("--data", required=True, help="folder with images/ and labels/, or a dataset's own folders")
     add("--tree", choices=list(BY_NAME), help="whose folders these are; default: seen from them")
     add("--split", choices=SPLITS, default=TRAIN, help="part of a dataset that has splits")
@@ -419,7 +442,13 @@ def _add_optimiser(parser: argparse.ArgumentParser) -> None:
     add("--warmup", type=int, default=200, help="steps of linear rise")
     add("--weight-decay", type=float, default=0.0)
     add("--ema", type=float, help="decay of the moving average of the weights")
-    add("--clip", type=float, default=1.0, help="largest gradient norm")
+    add("--clip", type=float, default=1.0, help="largest gradient norm; 0 for any")
+    add("--accumulate", type=int, default=1, help="parts of a batch, one by one: less memory")
+    add(
+        "--checkpointing",
+        action="store_true",
+        help="keep less for the way back: slower, far less memory",
+    )
     add("--seed", type=int, default=0)
     add("--device", help="cuda, mps or cpu; default: the best there is")
     add(

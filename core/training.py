@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,10 @@ class TrainSettings:
     warmup: int = 200  # steps of linear rise
     weight_decay: float = 0.0
     ema_decay: float = 0.9999
-    clip_norm: float = 1.0
+    clip_norm: float = 1.0  # 0 for no limit
     precision: str = "float32"
     seed: int = 0
+    accumulate: int = 1  # parts in which a process computes its share of a batch, one by one
 
     def lr_at(self, step: int) -> float:
         """Learning rate of 0-based `step`."""
@@ -223,11 +224,18 @@ def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepD
         for group in run.optimizer.param_groups:
             group["lr"] = lr * group["lr_scale"]
         torch.manual_seed(sample_seed(run.settings.seed, run.step))  # for dropout layers alone
-        with autocast:
-            losses = module({k: v.to(run.device, non_blocking=True) for k, v in batch.items()})
-        run.scaler.scale(losses["loss"]).backward()
+        values: dict[str, float] = {}
+        parts = split(batch, run.settings.accumulate)
+        for number, (part, share) in enumerate(parts, start=1):
+            with synced(module, number == len(parts)):
+                with autocast:
+                    losses = module(
+                        {k: v.to(run.device, non_blocking=True) for k, v in part.items()}
+                    )
+                run.scaler.scale(losses["loss"] * share).backward()
+            for name, value in losses.items():
+                values[name] = values.get(name, 0.0) + share * float(value.detach())
         grad_norm = _update(run)
-        values = {k: float(v.detach()) for k, v in losses.items()}
         if not math.isfinite(values["loss"]):
             raise TrainingError(
                 f"The loss is {values['loss']} at step {run.step}. Go on from the last checkpoint "
@@ -238,10 +246,24 @@ def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepD
         yield StepDone(run.step, values, lr, grad_norm, time.perf_counter() - started)
 
 
+def split(batch: dict[str, Tensor], count: int) -> list[tuple[dict[str, Tensor], float]]:
+    """A batch in up to `count` parts, each with its share of the samples."""
+    size = len(batch["seed"])
+    columns = {k: v.tensor_split(min(count, size)) for k, v in batch.items()}
+    parts = [dict(zip(columns, rows, strict=True)) for rows in zip(*columns.values(), strict=True)]
+    return [(part, len(part["seed"]) / size) for part in parts]
+
+
+def synced(module: nn.Module, last: bool) -> AbstractContextManager:
+    """Processes average their gradients once a step: with the last part of the batch."""
+    waits = isinstance(module, DistributedDataParallel) and not last
+    return module.no_sync() if waits else nullcontext()
+
+
 def _update(run: TrainRun) -> float:
     """Clip, step, and clear the gradients; gives the first group's norm before clipping."""
     run.scaler.unscale_(run.optimizer)
-    limit = run.settings.clip_norm
+    limit = run.settings.clip_norm or math.inf
     norm, *_ = [
         nn.utils.clip_grad_norm_(group["params"], limit) for group in run.optimizer.param_groups
     ]

@@ -1,5 +1,6 @@
 """`python -m core.train`, end to end on six tiny photos."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,13 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from core import train
 from core.checkpoint import Checkpoint
 from core.distillation import STOPS
 from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
+from core.recipe import bundled_recipes
+from tests.trees import MAKERS
 
+WEIGHTS = "weights.safetensors"
 ROOT = Path(__file__).resolve().parent.parent
 UNET = (
     '{"model_channels":16,"num_res_blocks":1,"channel_mult":[1,2],'
@@ -77,8 +82,11 @@ def test_a_recipe_gives_the_options_and_the_command_line_overrides_them(command,
     assert checkpoint.training["settings"]["lr"] == 0.0
 
 
-@pytest.mark.parametrize("recipe", sorted((ROOT / "docs" / "recipes").rglob("*.toml")), ids=str)
-def test_the_recipes_in_docs_are_understood(recipe):
+RECIPES = [*sorted((ROOT / "docs" / "recipes").rglob("*.toml")), *bundled_recipes()]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+def test_every_recipe_of_ours_is_understood(recipe):
     """Every option exists, and so does every field of a spec."""
     args = train.parse(["--data", "photos", "--out", "run", "--recipe", str(recipe)])
     assert args.stage in train.STAGES and args.steps > 0
@@ -95,6 +103,54 @@ def test_a_recipe_with_a_mistake_is_refused(command, tmp_path, capsys, text, say
     said = refused(command("run", "--recipe", str(recipe)), capsys)
     assert says in said and "recipe.toml" in said
     assert "gone.toml cannot be read" in refused(command("run", "--recipe", "gone.toml"), capsys)
+
+
+@pytest.mark.parametrize("tree", ["ade20k", "coco_stuff", "cityscapes", "celebamask_hq"])
+def test_a_papers_two_stages_run_on_its_dataset(tree, tmp_path):
+    """By name, in the folders that the dataset comes with; smaller, or it would take a month."""
+    MAKERS[tree.replace("_", "-")](tmp_path / "data")
+    size = "8x16" if tree == "cityscapes" else "16"
+    small = ["--size", size, "--scale", "16-20", "--batch", "2", "--steps", "1", "--threads", "1"]
+    small += ["--precision", "float32", "--sheet-every", "0", "--data", str(tmp_path / "data")]
+    for stage, more in ((1, ["--spec", UNET]), (2, ["--init", str(tmp_path / "1" / WEIGHTS)])):
+        words = ["--recipe", f"{tree}-{stage}", "--out", str(tmp_path / str(stage)), *more]
+        assert train.main([*words, *small]) == 0
+    made = Checkpoint.open(tmp_path / "2" / WEIGHTS)
+    assert made.palette.name == tree and made.spec.model_channels == 16
+    settings = made.training["settings"]
+    assert (settings["lr"], settings["ema_decay"], settings["clip_norm"]) == (2e-5, 0.9999, 0)
+
+
+def test_the_papers_recipes_hold_the_papers_settings():
+    """Twice the four datasets: the learning rates, batch, sizes and dropout of both stages."""
+    found = {
+        name: train.parse(["--data", "d", "--out", "o", "--recipe", name])
+        for name in bundled_recipes()
+    }
+    assert len(found) == 8
+    for name, args in found.items():
+        first = name.endswith("-1")
+        assert (args.lr, args.label_dropout) == ((1e-4, 0.0) if first else (2e-5, 0.2))
+        assert (args.batch, args.ema, args.weighting) == (32, 0.9999, "uniform")
+        assert args.size == ((256, 512) if name.startswith("cityscapes") else (256, 256))
+
+
+def test_a_recipe_that_is_not_there_is_named(command, capsys):
+    """And those that are."""
+    said = refused(command("run", "--recipe", "ade21k-1"), capsys)
+    assert "'ade21k-1'" in said and "ade20k-1" in said
+
+
+def test_less_memory_gives_the_same_run(command, tmp_path, capsys):
+    """In parts, and with less kept for the way back; other networks refuse the second."""
+    assert train.main(command("whole", "--steps", "2")) == 0
+    assert train.main(command("parts", "--steps", "2", "--accumulate", "2", "--checkpointing")) == 0
+    whole, parts = (load_file(tmp_path / n / "state.safetensors") for n in ("whole", "parts"))
+    for key in (k for k in whole if k.startswith("exp_avg.")):
+        torch.testing.assert_close(parts[key], whole[key], atol=1e-5, rtol=0)
+    more = ("--stage", "autoencoder", "--steps", "1", "--checkpointing")
+    assert "whole U-Net" in refused(command("ae", *more, spec=SMALL_AUTOENCODER), capsys)
+    assert "--accumulate 0" in refused(command("none", "--accumulate", "0"), capsys)
 
 
 def test_a_run_leaves_weights_state_log_and_sheet(command, tmp_path):
@@ -278,6 +334,24 @@ def test_ctrl_c_stops_cleanly_and_can_be_resumed(command, tmp_path):
     step = Checkpoint.open(tmp_path / "run" / "weights.safetensors").training["step"]
     assert step >= 2
     assert train.main(command("run", "--steps", str(step + 1), "--resume")) == 0
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(command, tmp_path):
+    """Killed in the middle of anything, also of saving, and resumed: the uninterrupted run."""
+    arguments = command("killed", "--steps", "100000", "--save-every", "1", "--log-every", "1")
+    process = subprocess.Popen([sys.executable, "-m", "core.train", *arguments], cwd=ROOT)
+    log = tmp_path / "killed" / "log.csv"
+    while process.poll() is None and not (log.is_file() and len(log.read_text().splitlines()) > 3):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    with safe_open(tmp_path / "killed" / "state.safetensors", "pt") as file:
+        steps = json.loads(file.metadata()["run"])["step"] + 2
+    assert steps > 3
+    assert train.main(command("killed", "--steps", str(steps), "--resume")) == 0
+    assert train.main(command("whole", "--steps", str(steps))) == 0
+    whole, killed = (load_file(tmp_path / n / "state.safetensors") for n in ("whole", "killed"))
+    assert all(torch.equal(whole[key], killed[key]) for key in whole)
 
 
 def test_torchrun_with_two_processes(command, tmp_path):

@@ -61,11 +61,11 @@ class ResBlock(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, emb: Tensor, modulations: tuple[Modulation, Modulation] | None = None
+        self, x: Tensor, emb: Tensor, layout: tuple[Modulation | Tensor, ...] | None = None
     ) -> Tensor:
-        """x `[N, C, H, W]`, emb `[N, E]`; `modulations` are those of the two SPADE norms."""
+        """x `[N, C, H, W]`, emb `[N, E]`; `layout` is what the two SPADE norms read."""
         plain = 0 if self.is_spade else 1  # layers that the norm takes up
-        first, second = modulations or (None, None)
+        first, second = layout or (None, None)
         *in_rest, in_conv = self.in_layers[plain:]
         h = self._normed(0, x, first)
         for layer in in_rest:
@@ -81,6 +81,6 @@ class ResBlock(nn.Module):
             h = self._normed(1, h + step, second)
         return self.skip_connection(x) + self.out_layers[plain:](h)
 
-    def _normed(self, which: int, x: Tensor, modulation: Modulation | None) -> Tensor:
+    def _normed(self, which: int, x: Tensor, layout: Modulation | Tensor | None) -> Tensor:
         norm = self.norms[which]
-        return norm(x, modulation) if self.is_spade else norm(x)
+        return norm(x, layout) if self.is_spade else norm(x)

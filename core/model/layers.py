@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.model.surroundings import Surroundings
+
 # 1 + gamma and beta of one place that reads the layout, each [N or 1, C, H, W]: once per layout
 Modulation = tuple[Tensor, Tensor]
 
@@ -46,13 +48,17 @@ class SPADEGroupNorm(nn.Module):
         self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
 
-    def modulate(self, y: Tensor) -> Modulation:
+    def modulate(self, y: Tensor | Surroundings) -> Modulation:
         """1 + gamma and beta of y `[N, num_classes, H, W]`, already at this norm's resolution."""
+        if isinstance(y, Surroundings):
+            gamma, beta = y.modulation(self.mlp_shared[0], self.mlp_gamma, self.mlp_beta)
+            return 1 + gamma, beta
         hidden = self.mlp_shared(y)
         return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
-    def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
-        scale, beta = modulation
+    def forward(self, x: Tensor, layout: Modulation | Tensor | Surroundings) -> Tensor:
+        """x normalised and modulated by 1 + gamma and beta, or by those of y at x's resolution."""
+        scale, beta = layout if isinstance(layout, tuple) else self.modulate(layout)
         return torch.addcmul(beta, self.norm(x), scale)
 
 

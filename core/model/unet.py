@@ -15,6 +15,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from core.model.blocks import ResBlock
 from core.model.layers import (
@@ -28,9 +29,12 @@ from core.model.layers import (
     timestep_embedding,
 )
 from core.model.spec import ModelSpec
+from core.model.surroundings import Surroundings
 
 # Of each SPADE norm of middle and decoder, in order: two a block.
 LayoutEmbedding = list[Modulation]
+# The same before it is embedded: y at the resolution of each norm.
+ScaledLayouts = list[Tensor | Surroundings]
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,23 @@ class Encoded:
 
 
 class Stage(nn.Sequential):
-    """Layers of one position: a residual block, maybe attention, maybe another resolution."""
+    """Layers of one position: a residual block, maybe attention, maybe another resolution.
 
-    def run(self, x: Tensor, emb: Tensor, embeddings: Iterator | None = None) -> Tensor:
+    With `checkpointing`, training keeps the input of each layer alone and computes what is inside
+    once more on the way back: the same gradients in less memory.
+    """
+
+    checkpointing = False
+
+    def run(self, x: Tensor, emb: Tensor, layouts: Iterator | None = None) -> Tensor:
+        """`layouts`: for each SPADE block in turn, what its two norms read."""
+        again = self.checkpointing and torch.is_grad_enabled()
         for layer in self:
+            given = (x,)
             if isinstance(layer, ResBlock):
-                x = layer(x, emb, (next(embeddings), next(embeddings)) if layer.is_spade else None)
-            else:
-                x = layer(x)
+                pair = (next(layouts), next(layouts)) if layer.is_spade else None
+                given = (x, emb, pair)
+            x = checkpoint(layer, *given, use_reentrant=False) if again else layer(*given)
         return x
 
     def spade_blocks(self) -> list[ResBlock]:
@@ -206,18 +219,39 @@ class SDMUNet(nn.Module):
         """The null layout: zeros `[1, num_classes, *size]`."""
         return torch.zeros(1, self.spec.num_classes, *size, device=self.device, dtype=self.dtype)
 
-    def decode(self, encoded: Encoded, embedding: LayoutEmbedding, t: Tensor) -> Tensor:
-        """Middle and decoder: `[N, 2C, H, W]`."""
-        emb, embeddings = self.embed_time(t), iter(embedding)
-        h = self.middle_block.run(encoded.features, emb, embeddings)
+    def decode(
+        self, encoded: Encoded, embedding: LayoutEmbedding | ScaledLayouts, t: Tensor
+    ) -> Tensor:
+        """Middle and decoder: `[N, 2C, H, W]`. A block may embed the layout itself, see forward."""
+        emb, layouts = self.embed_time(t), iter(embedding)
+        h = self.middle_block.run(encoded.features, emb, layouts)
         skips = list(encoded.skips)
         for stage in self.output_blocks:
-            h = stage.run(torch.cat([h, skips.pop()], dim=1), emb, embeddings)
+            h = stage.run(torch.cat([h, skips.pop()], dim=1), emb, layouts)
         return self.out(h)
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        layout = self.embed_layout(y, (x.shape[-2], x.shape[-1]))
-        return self.decode(self.encode(x, t), layout, t)
+        """As training runs it: each block embeds the layout when its turn comes.
+
+        So what is inside a block can be forgotten and made again, and its weights may be elsewhere
+        until then.
+        """
+        size = (x.shape[-2], x.shape[-1])
+        scaled = self.scaled_layouts(y, size)
+        if self._may_skip_repeats():
+            scaled = {target: Surroundings.of(part) or part for target, part in scaled.items()}
+        layouts = [scaled[target] for _, target in self.layout_sites(size)]
+        return self.decode(self.encode(x, t), layouts, t)
+
+    def _may_skip_repeats(self) -> bool:
+        """In training in float32 on a CPU: convolutions are dear there. Not if shapes are fixed."""
+        plain = self.device.type == "cpu" and self.dtype == torch.float32
+        mixed = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
+        return self.training and plain and not mixed
+
+    def stages(self) -> list[Stage]:
+        """All its stages, in the order in which they run."""
+        return [*self.input_blocks, self.middle_block, *self.output_blocks]
 
     @property
     def layout_resize(self) -> str:
