@@ -29,6 +29,7 @@ from core.findings import Findings
 from core.label_sheet import label_ids
 from core.markdown_report import paper_lines, write_report
 from core.measure import Measures, Segment
+from core.named_networks import open_named
 from core.outside_segmenter import OutsideSegmenter
 from core.palette import Palette
 from core.perceptual import PairDistances
@@ -172,20 +173,22 @@ def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:
         )
     if args.places:
         networks.append(open_places(args.places))
+    networks += [open_named(name) for name in dict.fromkeys(args.features or ())]
     return networks
 
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse arguments that contradict each other. Raises `InputError`."""
     ours = args.segmenter and (args.segmenter == OWN or args.segmenter.suffix == ".safetensors")
-    alone, networks = args.autoencoder_only, bool(args.inception or args.places)
+    alone, networks = args.autoencoder_only, bool(args.inception or args.places or args.features)
     sheets = args.sheet or args.labels_sheet is not None
     problems = (
         (not (args.weights or args.real), "Give --weights for a model, --real for the photos."),
         (alone and not args.weights, "--autoencoder-only needs --weights."),
         (
             not (args.segmenter or args.lpips or networks or alone),
-            "There is nothing to measure with: give --segmenter, --lpips, --inception or --places.",
+            "There is nothing to measure with: give --segmenter, --lpips, --inception, --places or "
+            "--features.",
         ),
         (
             bool(args.segmenter and not ours) != bool(args.segmenter_classes),
@@ -207,11 +210,11 @@ def _check(args: argparse.Namespace) -> None:
         ),
         (
             networks and not args.reference,
-            "--inception and --places compare with photos: give --reference too.",
+            "--inception, --places and --features compare with photos: give --reference too.",
         ),
         (
             args.reference and not networks,
-            "--reference is compared by a network: give --inception, --places or both.",
+            "--reference is compared by a network: give --inception, --places or --features.",
         ),
         (
             args.agreement_seeds is not None and args.agreement_seeds < 1,
@@ -308,6 +311,12 @@ def _parser() -> argparse.ArgumentParser:
         help="FID and KID with this TorchScript file, or the installed package's",
     )
     add("--places", type=Path, help="Places365 network (.safetensors) for FD-Places, KD-Places")
+    add(
+        "--features",
+        nargs="+",
+        metavar="NETWORK",
+        help="the same on torchvision:NAME or timm:NAME, =FILE behind it for weights of your own",
+    )
     add("--cache", type=Path, help="folder for the features of the reference photos (--out)")
     add("--nearest", type=int, default=0, help="samples to show beside their nearest photo (0)")
     add = parser.add_argument_group("autoencoder").add_argument

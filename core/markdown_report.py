@@ -8,7 +8,7 @@ from pathlib import Path
 from core.agreement import RARE
 from core.files import atomic_path, writing
 from core.papers import Paper, papers, papers_on
-from core.report import ROWS, kinds_of
+from core.report import ROWS, kinds_of, rows_of
 
 NOTHING = "–"
 HEADS = {
@@ -78,8 +78,7 @@ def _figures(run: dict) -> str:
     columns = [run[kind] for kind in kinds_of(run)]
     rows = [
         [title, *(_value(column, key, decimals) for column in columns)]
-        for title, key, decimals in ROWS
-        if any(key in column for column in columns)
+        for title, key, decimals in rows_of(columns)
     ]
     counts = [str(column.get("count", column.get("photos", NOTHING))) for column in columns]
     heads = [HEADS[kind] for kind in kinds_of(run)]

@@ -21,7 +21,7 @@ from core.feature_cache import find_photos, photo_features, shard_count
 from core.features import FeatureNetwork
 from core.sheets import sheet
 
-# The names of the Fréchet and the kernel distance on a network's features.
+# The names of the Fréchet and the kernel distance on a network's features, where not fd_NAME.
 DISTANCES = {"inception": ("fid", "kid"), "places": ("fd_places", "kd_places")}
 NEAR = (
     0.05  # the quantile of the photos' distances under which a picture counts as suspiciously near
@@ -94,7 +94,7 @@ def _figures(
     others: np.ndarray,
     other_moments: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, float]:
-    frechet, kernel = DISTANCES[network]
+    frechet, kernel = DISTANCES.get(network, (f"fd_{network}", f"kd_{network}"))
     mean, deviation = kernel_distance(rows, others)
     return {
         frechet: frechet_distance(*other_moments, *moments(rows)),

@@ -39,6 +39,7 @@ ROWS = (
     ("LPIPS", "lpips", 4),
 )
 KINDS = ("pictures", "photos", "reconstructions", "reference_split")
+OTHER_DISTANCES = {"fd": 3, "kd": 5}  # decimals; their keys are fd_NETWORK and kd_NETWORK
 TITLES = {"reference_split": "split", "reconstructions": "rebuilt"}
 WIDTH = 15  # characters of a column
 
@@ -89,7 +90,7 @@ def report(figures: dict) -> str:
     kinds = kinds_of(figures)
     columns = [figures[kind] for kind in kinds]
     lines = [_line("", "", [TITLES.get(kind, kind) for kind in kinds])]
-    for title, key, decimals in ROWS:
+    for title, key, decimals in rows_of(columns):
         if any(key in column for column in columns):
             lines.append(_line(title, "", [_number(c.get(key), decimals) for c in columns]))
         if any(key in column.get("intervals", {}) for column in columns):
@@ -107,6 +108,18 @@ def kinds_of(figures: dict) -> list[str]:
     return [kind for kind in KINDS if kind in figures]
 
 
+def rows_of(columns: Sequence[Mapping]) -> list[tuple[str, str, int]]:
+    """The `ROWS` that any column has, and those of distances on other networks."""
+    rows = [row for row in ROWS if any(row[1] in column for column in columns)]
+    known = {key for _, key, _ in ROWS}
+    keys = dict.fromkeys(key for column in columns for key in column)
+    for key in keys:
+        kind, _, name = key.partition("_")
+        if kind in OTHER_DISTANCES and key not in known and not key.endswith("_deviation"):
+            rows.append((f"{kind.upper()}-{name}", key, OTHER_DISTANCES[kind]))
+    return rows
+
+
 def _labels(shares: dict[str, float], columns: Sequence[dict]) -> list[str]:
     lines = [_line("label", "share", ["IoU" if "iou" in column else "" for column in columns])]
     for name, share in sorted(shares.items(), key=lambda item: -item[1]):
@@ -119,7 +132,7 @@ def _labels(shares: dict[str, float], columns: Sequence[dict]) -> list[str]:
 def sweep_report(runs: Sequence[dict]) -> str:
     """One table of several runs that differ in their guidance scale."""
     pictures = [run["pictures"] for run in runs]
-    rows = [row for row in ROWS if any(row[1] in column for column in pictures)]
+    rows = rows_of(pictures)
     scales = [f"{run['sampling']['guidance_scale']:g}" for run in runs]
     lines = [_line("guidance", "", [title for title, _, _ in rows])]
     for scale, column in zip(scales, pictures, strict=True):
