@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from core import distributed
+from core.boards import Board
 from core.files import atomic_path
 from core.sheets import sheet
 from core.stages import Stage
@@ -22,7 +23,7 @@ class RunFolder:
     """Files of a run. Process 0 writes, the others pass by."""
 
     def __init__(self, path: Path, resume: bool) -> None:
-        self.path = path
+        self.path, self.boards = path, list[Board]()  # boards: where the run is shown, of process 0
         self.state, self.weights = path / "state.safetensors", path / "weights.safetensors"
         if resume and not self.state.is_file():
             raise TrainingError(
@@ -38,6 +39,15 @@ class RunFolder:
             raise TrainingError(
                 f"{path} cannot be written: {error}. Give another --out."
             ) from error
+
+    def show_on(self, boards: list[Board]) -> None:
+        """Show the run there, too."""
+        self.boards = boards
+
+    def close(self) -> None:
+        """The end of the run, whatever it was."""
+        for board in self.boards:
+            board.close()
 
     def save(self, stage: Stage, run: TrainRun, about: dict, training: dict, licence: str) -> None:
         """The checkpoint for use, then the state for resuming; each replaces its elder whole."""
@@ -66,22 +76,14 @@ class RunFolder:
                 if new:
                     writer.writeheader()
                 writer.writerow({k: f"{v:.6g}" for k, v in row.items()})
-        self._tensorboard(row)
-
-    def _tensorboard(self, row: dict[str, float]) -> None:
-        """The same row for TensorBoard, where the extra is installed."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return
-        if not hasattr(self, "_board"):
-            self._board = SummaryWriter(str(self.path / "tensorboard"))
-        for name, value in row.items():
-            if name != "step":
-                self._board.add_scalar(name, value, row["step"])
+        step = row.pop("step")
+        for board in self.boards:
+            board.numbers(step, row)
 
     def forget_after(self, step: int) -> None:
-        """Drop rows of log.csv that a resumed run will write again."""
+        """Drop rows of log.csv that a resumed run will write again, and tell the boards."""
+        for board in self.boards:
+            board.begin(step)
         path = self.path / "log.csv"
         if distributed.rank() or not path.is_file():
             return
@@ -93,10 +95,12 @@ class RunFolder:
     def write_sheet(self, stage: Stage, run: TrainRun) -> None:
         """A sheet of samples with the averaged weights."""
         if distributed.rank() == 0:
-            rows = stage.sheet(run.ema_state())
+            image = sheet(stage.sheet(run.ema_state()))
             path = self.path / "sheets" / f"{run.step:07d}.png"
             with self._writing(path), atomic_path(path) as part:
-                Image.fromarray(sheet(rows)).save(part, "PNG")
+                Image.fromarray(image).save(part, "PNG")
+            for board in self.boards:
+                board.sheet(run.step, image)
         distributed.barrier()
 
     @contextmanager

@@ -22,6 +22,7 @@ import json
 import signal
 import sys
 import time
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from core import distributed
+from core.boards import PROJECT, open_boards
 from core.checkpoint import Checkpoint
 from core.command import DONE, STOPPED, exit_status
 from core.command import say as say_line
@@ -144,7 +146,9 @@ def run_stage(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     folder = RunFolder(Path(args.out), resume=args.resume)
-    with Beacon(folder.path, args.words, silent=quiet()) as beacon:
+    with Beacon(folder.path, args.words, silent=quiet()) as beacon, closing(folder):
+        if not quiet():
+            folder.show_on(open_boards(folder.path, args.wandb, vars(args)))
         return prepared(args, folder, device, beacon)
 
 
@@ -461,6 +465,7 @@ def _add_optimiser(parser: argparse.ArgumentParser) -> None:
     add("--log-every", type=int, default=50)
     add("--sheet-every", type=int, default=1000)
     add("--save-every", type=int, default=500)
+    add("--wandb", nargs="?", const=PROJECT, metavar="PROJECT", help="show the run there, too")
     add("--licence", default="", help="licence of the weights, for the checkpoint's header")
 
 
