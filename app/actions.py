@@ -31,6 +31,8 @@ FILE = (
     Wish("export", "Export…", ("Ctrl+Shift+E", "Ctrl+Alt+E")),
     Wish("photo", "Photo to trace…", ("Ctrl+R",)),
     Wish("photo_labels", "Labels from photo…", ("Ctrl+Alt+R",)),
+    Wish("add_to_set", "Add this scene to my set…", ("Ctrl+Alt+A",)),
+    Wish("my_set", "My set…", ("Ctrl+Alt+M",)),
     Wish("quit", "Quit", ("Ctrl+Q",)),
 )
 EDIT = (

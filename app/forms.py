@@ -19,19 +19,26 @@ def lay_out_form(
     dialog: QDialog, rows: Iterable[tuple[str, QWidget]], below: Iterable[QWidget]
 ) -> None:
     """Put `rows` of (name, field) into an empty dialog, and the other widgets under them."""
+    layout = QVBoxLayout(dialog)
+    layout.setContentsMargins(20, 18, 20, 16)
+    layout.setSpacing(14)
+    layout.addLayout(form_of(rows))
+    for widget in below:
+        layout.addWidget(widget)
+
+
+def form_of(rows: Iterable[tuple[str, QWidget]]) -> QGridLayout:
+    """Names, which may have a key after &, beside their fields, which take the rest of the room."""
     form = QGridLayout()
     form.setHorizontalSpacing(16)
     form.setVerticalSpacing(10)
     form.setColumnStretch(1, 1)
     for row, (name, field) in enumerate(rows):
-        form.addWidget(QLabel(name), row, 0)
+        label = QLabel(name)
+        label.setBuddy(field)
+        form.addWidget(label, row, 0)
         form.addWidget(field, row, 1)
-    layout = QVBoxLayout(dialog)
-    layout.setContentsMargins(20, 18, 20, 16)
-    layout.setSpacing(14)
-    layout.addLayout(form)
-    for widget in below:
-        layout.addWidget(widget)
+    return form
 
 
 def lay_out_columns(dialog: QDialog, pictures: QLayout, side: QLayout, buttons: QWidget) -> None:

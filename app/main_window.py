@@ -68,6 +68,7 @@ from app.studio import Status, Studio
 from app.theme import Theme
 from app.tips import retip, set_tip
 from app.tools import PAINTERS
+from app.training.desk import TrainingDesk
 from app.variations_desk import VariationsDesk
 from core.request import Failed
 
@@ -174,6 +175,8 @@ class MainWindow(QMainWindow):
             "export": self.exchange.ask_export,
             "photo": self.exchange.ask_photo,
             "photo_labels": lambda: self.photo_labels.ask(),
+            "add_to_set": lambda: self.training.ask_add(),
+            "my_set": lambda: self.training.show(),
             "photo_under": lambda: self.photo.toggle(),
             "photo_away": self.exchange.reference.remove,
             "use_settings": self.gallery.use,
@@ -262,6 +265,16 @@ class MainWindow(QMainWindow):
             self.reader,
         )
         self.exchange.make_labels = self.photo_labels.take
+        self.training = TrainingDesk(
+            self,
+            self.scene,
+            self.scene_file,
+            self.studio,
+            self.exchange.reference,
+            self.store,
+            self.reader,
+            self.exchange.take,
+        )
         self.desk = VariationsDesk(
             self.canvas,
             self.studio,
@@ -356,7 +369,7 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         bar = self.menuBar()
         file = bar.addMenu("&File")
-        _fill_menu(file, self._acts(actions.FILE), breaks=(3, 5, 10))
+        _fill_menu(file, self._acts(actions.FILE), breaks=(3, 5, 10, 12))
         file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
         edit = bar.addMenu("&Edit")
         wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.CONTROLS)
@@ -401,6 +414,7 @@ class MainWindow(QMainWindow):
         bar = self.statusBar()
         bar.addWidget(self.chip)
         bar.addWidget(self.place_label)
+        bar.addPermanentWidget(self.training.note)
         for label in (self.model_label, self.size_label, self.zoom_label):
             label.setContentsMargins(8, 0, 8, 0)
             bar.addPermanentWidget(label)
@@ -446,6 +460,8 @@ class MainWindow(QMainWindow):
         self.exchange.done.connect(self._on_file)
         self.exchange.failed.connect(self.show_failure)
         self.photo_labels.failed.connect(self.show_failure)
+        self.training.failed.connect(self.show_failure)
+        self.training.told.connect(self.error_bar.show_notice)
         self.fixing.failed.connect(self.show_failure)
         self.best_of.told.connect(self.error_bar.show_error)
         self._connect_keeping()
@@ -621,7 +637,7 @@ class MainWindow(QMainWindow):
             self.restoreState(docks)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.filing.may_go():
+        if not (self.filing.may_go() and self.training.may_close()):
             event.ignore()
             return
         self.store.keep_window(self.saveGeometry(), self.saveState())

@@ -392,7 +392,7 @@ def _info(
         f"{training.get('step', '?')} steps on {training.get('device', '?')}" if training else ""
     )
     return ModelInfo(
-        name=path.stem if path else "model",
+        name=_name(path) if path else "model",
         palette=checkpoint.palette,
         size=spec.picture_size,
         multiple=spec.multiple,
@@ -404,7 +404,13 @@ def _info(
         ceiling=segmenter.ceiling if segmenter else (),
         guidance=guide is not None,
         vocabulary=guide.vocabulary if guide else None,
+        path=str(path or ""),
     )
+
+
+def _name(path: Path) -> str:
+    """What people call a model: its file, or its run, whose files are all called `weights`."""
+    return path.resolve().parent.name if path.stem == "weights" else path.stem
 
 
 def _draft_of(request: SampleRequest) -> SampleRequest:

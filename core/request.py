@@ -277,6 +277,7 @@ class ModelInfo:
     ceiling: tuple[float, ...] = ()  # how plain each label is to it on real photos, 0..1
     guidance: bool = False  # whether terms of content and style can be used
     vocabulary: Vocabulary | None = None  # the words that a term of text may have; None for none
+    path: str = ""  # of its file
 
 
 class Engine(Protocol):
