@@ -45,12 +45,12 @@ class TrainingChild(QObject):
     changed = Signal(object)
     ended = Signal(object, object)
 
-    def __init__(self, parent: QObject, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, parent: QObject, command: Sequence[str] | None = None) -> None:
         super().__init__(parent)
         self.folder: Path | None = None  # of the run that is followed
         self.status = RunStatus()
         self.stopping = False
-        self._command = command
+        self._command = command or COMMAND
         self._process: subprocess.Popen | None = None  # None for a run that another window began
         self._timer = QTimer(self, interval=EVERY)
         self._timer.timeout.connect(self.look)

@@ -40,6 +40,7 @@ class PairDialog(QDialog):
     def __init__(self, candidates: Sequence[Candidate], palette: Palette, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Add to my set")
+        self.setObjectName("pair")
         self._candidates, self._palette = candidates, palette
         self._build()
         self.source.currentIndexChanged.connect(self._show)

@@ -100,6 +100,7 @@ class SetDialog(QDialog):
     def _build_form(self) -> QGridLayout:
         self.name = QComboBox(editable=True, toolTip="Name of the run; take an old one to go on")
         self.name.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.name.setCompleter(None)  # a new name may begin as an old one does
         self.name.lineEdit().setPlaceholderText("mine")
         self.kind = QComboBox(toolTip="A small file is quick to learn and rides on the open model")
         self.kind.addItems(["A small file that rides on the model", "A whole model"])

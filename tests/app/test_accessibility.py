@@ -48,7 +48,7 @@ CONTROLS = (
 )
 WHOLES = (QAbstractSpinBox, QComboBox, QLineEdit)  # with a text field, a list, a clear button
 # The wishes that open one.
-DIALOGS = ("keys", "shortcuts", "canvas_size", "replace_label", "edit_palette")
+DIALOGS = ("keys", "shortcuts", "canvas_size", "replace_label", "edit_palette", "my_set")
 
 
 def is_part(widget):
