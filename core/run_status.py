@@ -20,6 +20,7 @@ from core.errors import InputError
 STATUS, STOP = "status.json", "stop"
 EVERY = 1.0  # seconds between two writes
 LONGEST_SILENCE = 15.0  # seconds; a run that is silent for longer is no more
+LONGEST_START = 120.0  # seconds from a run's first instruction to its first word
 
 PREPARING, TRAINING, DONE, STOPPED, FAILED = "preparing", "training", "done", "stopped", "failed"
 UNDER_WAY = (PREPARING, TRAINING)
@@ -81,7 +82,7 @@ class Beacon:
 
     def __enter__(self) -> Beacon:
         if not self._silent:
-            (self._folder / STOP).unlink(missing_ok=True)  # meant for an earlier run
+            self._forget_old_wish()
             self._write()
             self._thread.start()
         return self
@@ -107,6 +108,13 @@ class Beacon:
                 with suppress(OSError):
                     stop.unlink()
                 _thread.interrupt_main()
+
+    def _forget_old_wish(self) -> None:
+        """Take away a `stop` that was meant for an earlier run; a new one is meant for this."""
+        stop = self._folder / STOP
+        with suppress(OSError):
+            if time.time() - stop.stat().st_mtime > LONGEST_START:
+                stop.unlink()
 
     def _write(self) -> None:
         """Replace the file whole; without waiting for the disk, as it is soon out of date."""

@@ -1,6 +1,7 @@
 """What a training run tells of itself, and how it is stopped from afar."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -62,14 +63,23 @@ def test_it_tells_why_it_ended_early(tmp_path, error, state, text):
 
 
 def test_a_file_stops_it(tmp_path):
-    """The main thread is interrupted, once, and the file is gone; one left over does nothing."""
+    """The main thread is interrupted, once, and the file is gone; an old one does nothing."""
     ask_to_stop(tmp_path)
+    os.utime(tmp_path / STOP, (0, 0))
     with pytest.raises(KeyboardInterrupt), Beacon(tmp_path, []):
         time.sleep(0.1)
         assert not (tmp_path / STOP).exists()
         ask_to_stop(tmp_path)
         wait_for(lambda: False)
     assert not (tmp_path / STOP).exists() and read_status(tmp_path).state == "stopped"
+
+
+def test_a_run_may_be_stopped_before_it_speaks(tmp_path):
+    """The wish is not lost while the program is still being loaded."""
+    ask_to_stop(tmp_path)
+    with pytest.raises(KeyboardInterrupt), Beacon(tmp_path, []):
+        wait_for(lambda: False)
+    assert read_status(tmp_path).state == "stopped"
 
 
 def test_a_silent_run_is_dead():

@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from typing import BinaryIO
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 import core
+from core.errors import InputError
 from core.files import writing
 from core.run_status import (
     DONE,
     FAILED,
     LONGEST_SILENCE,
     PREPARING,
+    STOP,
     STOPPED,
     RunStatus,
     ask_to_stop,
@@ -64,7 +67,8 @@ class TrainingChild(QObject):
         """Begin a run that writes into `folder`. Raises `InputError` if that cannot be done."""
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with open(folder / LOG, "ab") as log:
+            (folder / STOP).unlink(missing_ok=True)  # meant for an earlier run
+            with open(folder / LOG, "wb") as log:  # what an earlier one said is no news
                 self._process = _launched([*self._command, *words], log)
         self._follow(folder, RunStatus(PREPARING, "starting", words=tuple(words), time=time.time()))
 
@@ -111,8 +115,11 @@ class TrainingChild(QObject):
         self.ended.emit(folder, status)
 
 
-def _launched(words: list[str], log) -> subprocess.Popen:
-    """The process, at a low priority, and not stopped by a Ctrl-C that is meant for the window."""
+def _launched(words: list[str], log: BinaryIO) -> subprocess.Popen:
+    """The process, at a low priority, and not stopped by a Ctrl-C that is meant for the window.
+
+    Raises `InputError` if there is no such program.
+    """
     environment = os.environ.copy()
     home = str(Path(core.__file__).resolve().parent.parent)
     path = [home, *filter(None, [environment.get("PYTHONPATH")])]
@@ -120,9 +127,14 @@ def _launched(words: list[str], log) -> subprocess.Popen:
     how = {"start_new_session": True}
     if os.name == "nt":
         how = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS}
-    process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **how
-    )
+    try:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **how
+        )
+    except OSError as error:
+        raise InputError(
+            f"Training cannot be started: {words[0]}: {error.strerror or error}."
+        ) from error
     if os.name != "nt":
         with suppress(OSError):  # it is over already
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)

@@ -283,7 +283,7 @@ class TrainingDesk(QObject):
         self.dialog.run.show_run(folder, shown, running and self.child.stopping)
         going = "" if running else self._what_can_begin(folder)
         self._base = self._studio.model
-        self.dialog.base.setText(self._base.name if self._base else "no model is open")
+        self.dialog.base.setText(_base_text(self._base))
         self.dialog.show_abilities(
             going, running, self.child.stopping, self._weights(folder).is_file()
         )
@@ -330,3 +330,10 @@ class TrainingDesk(QObject):
             return
         except (InputError, OSError) as error:
             self.failed.emit(failure(error))
+
+
+def _base_text(model: ModelInfo | None) -> str:
+    """What a run would start from, or why it cannot."""
+    if model is None:
+        return "no model is open"
+    return model.name if model.path else f"{model.name} cannot be trained on; open another model"

@@ -300,6 +300,15 @@ def test_stop_and_continue(desk, folder, qtbot):
     ]
 
 
+def test_stop_at_once(desk, folder, qtbot):
+    """Before the trainer has said a word; then there is nothing to go on with, so Start begins."""
+    (folder / "slow").touch()
+    start(desk, steps=100_000)
+    qtbot.mouseClick(desk.dialog.halt, Qt.MouseButton.LeftButton)
+    finish(desk, qtbot)
+    assert desk.child.status.state == "stopped" and desk.dialog.go.isEnabled()
+
+
 def test_painting_goes_on_while_it_trains(window, desk, folder, pen, qtbot):
     """A stroke and a picture, meanwhile; the status bar tells of the training."""
     (folder / "slow").touch()
@@ -331,7 +340,8 @@ def test_a_trainer_that_is_not_there(desk, qtbot, monkeypatch):
     failed = heard(desk.failed)
     desk.dialog.steps.setValue(5)
     QTest.keyClick(desk.dialog.steps, Qt.Key.Key_Return)
-    assert failed and not desk.child.running
+    assert failed[0].message.startswith("Training cannot be started: /nowhere/python: ")
+    assert not desk.child.running
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "..", "a:b"])
