@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -25,15 +26,19 @@ from core.embedding import KeptEmbedding, Marks
 from core.errors import OutOfMemory
 from core.first_step import FirstStep
 from core.guide import Guide, Terms, check_terms, guide_path
-from core.inpainting import Recorder, check_fit
+from core.inpainting import Recorder, check_fit, last_steps
+from core.instant import painted, resized
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
 from core.model.spec import ModelSpec
 from core.model.unet import LayoutEmbedding, SDMUNet
+from core.painters import painter_beside
+from core.painting import style_for
 from core.parts import parts_of, sampled_in_parts
 from core.pixels import from_pixels, to_pixels
 from core.plan import Plan, plain_path
 from core.recombination import Replay, Tape, Taped
+from core.repaint import Start
 from core.request import (
     Event,
     Layout,
@@ -65,12 +70,14 @@ class Engine:
         self.student = self._open_student()
         self.segmenter = self._open_segmenter()
         self.guide = self._open_guide()
+        self.painter = painter_beside(checkpoint.path, checkpoint.palette, device, dtype)
         autoencoder = checkpoint.load_autoencoder()
         self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
         self._forget()
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
-        self.info = _info(checkpoint, device, dtype, self.student, self.segmenter, self.guide)
+        own = _info(checkpoint, device, dtype, self.student, self.segmenter, self.guide)
+        self.info = replace(own, painter=self.painter.info.name if self.painter else "")
 
     @classmethod
     def open(
@@ -170,6 +177,11 @@ class Engine:
                 "with the model itself."
             )
         check_terms(request, self.guide, self.info.name)
+        if request.painted and self.painter is None:
+            raise RequestError(
+                f"{self.info.name} has no instant painter. Train one with core.train --stage "
+                "instant, or begin with noise."
+            )
         (height, width), factor = self.picture_size(request), self.unet.spec.factor
         if height * width > MAX_PIXELS:
             raise RequestError(
@@ -190,6 +202,8 @@ class Engine:
         self, request: SampleRequest, live_scale: Callable[[], float] | None
     ) -> Iterator[Event]:
         """The events of a request; an edit of one picture in several places is several walks."""
+        if request.instant:
+            return painted(self.painter, request)
         parts = []
         if request.inpaint is not None and request.count == 1:
             canvas, factor = self.picture_size(request), self.unet.spec.factor
@@ -204,6 +218,8 @@ class Engine:
         self, request: SampleRequest, live_scale: Callable[[], float] | None
     ) -> Iterator[Event]:
         started = time.perf_counter()
+        asked = request
+        request, beginning = self._begun(request)
         plan = self._plan(request)
         yield Started(request, plan.steps)
         marks = self.marks(request.layout, plan.crop)
@@ -216,6 +232,8 @@ class Engine:
             student = self._denoiser(draft.request, marks, plan.crop, live_scale)
             *_, last = self._walk(draft, self._guided(draft, student))
             yield Preview(plan.outcome(self.decode(last.x, marks)), 0, plan.steps)
+        elif beginning is not None and request.preview_every:
+            yield Preview((beginning,) * request.count, 0, plan.steps)
         tape = Tape()
         if not request.terms:  # a replay would not know them
             denoise.listener = tape.keep
@@ -229,13 +247,28 @@ class Engine:
                 yield self._progress(plan, moment, number, marks)
         pictures = plan.outcome(self.decode(moment.x, marks, not self._quick(request)))
         seconds = time.perf_counter() - started
-        request = replace(request, guidance_scale=_compact(denoise.scales))
+        request = replace(asked, guidance_scale=_compact(denoise.scales))
         results = []
         for index, (seed, picture) in enumerate(zip(request.seeds, pictures, strict=True)):
             kept = recorder and plan.trajectory(recorder, index, moment.x[index])
             results.append(Result(picture, request.single(seed), seconds, self.info.name, kept))
         self._taped = Taped.of(results[0].request, plan, denoise, tape) or self._taped
         yield from results
+
+    def _begun(self, request: SampleRequest) -> tuple[SampleRequest, np.ndarray | None]:
+        """The request that walks on from the instant picture, if one is asked for, and that."""
+        told = request.painted
+        if told is None:
+            return request, None
+        size = self.picture_size(request)
+        layout = resized(request.layout, size)
+        picture = self.painter.paint(layout, style_for(self.painter, told.style))
+        if picture.shape[:2] != size:  # its sides are multiples of another number
+            picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+        path = plain_path(self.schedule, request, self._network(request).spec.stops)
+        x0 = self.encode(picture[None])[0].float().cpu().numpy()
+        start = Start(x0, last_steps(path, told.strength)[0], clean=True)
+        return replace(request, painted=None, start=start, draft_steps=0), picture
 
     @torch.inference_mode()
     def recombine(self, request: SampleRequest, guidance_scale: float) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +26,10 @@ from core.latents import shares_of, thumbnail_of
 from core.model.autoencoder import Finish, LayoutHint, Residual
 from core.model.instant import THUMBNAIL, InstantNet
 from core.model.layers import Modulation
-from core.painting import Painter, Style
+from core.painting import Painter, Style, style_for
 from core.pixels import from_pixels, to_pixels
 from core.request import Event, Layout, ModelInfo, RequestError, Result, SampleRequest, Started
+from core.style import Painted, StyleChoice
 
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
 STYLE_SALT = 0x5717E  # a seed's style and its noise are drawn apart
@@ -80,6 +82,11 @@ class InstantPainter:
         """Open a checkpoint. Raises `CheckpointError` with one sentence if it holds no painter."""
         where = pick_device(device)
         return cls(Checkpoint.open(path), where, pick_precision(where, precision))
+
+    @property
+    def painter(self) -> InstantPainter:
+        """As an engine it has itself for a painter."""
+        return self
 
     # -- styles -----------------------------------------------------------------------------------
 
@@ -196,9 +203,11 @@ def painted(painter: Painter, request: SampleRequest) -> Iterator[Event]:
         layout = resized(layout, request.size)
     for seed in request.seeds:
         started = time.perf_counter()
-        image = painter.paint(layout, painter.random_style(seed))
+        choice = request.painted.style if request.painted else StyleChoice(seed)
+        image = painter.paint(layout, style_for(painter, choice))
         seconds = time.perf_counter() - started
-        yield Result(image, request.single(seed), seconds, painter.info.name)
+        told = replace(request.single(seed), painted=Painted(choice.of(painter.info.name), 0))
+        yield Result(image, told, seconds, painter.info.name)
 
 
 def check_request(request: SampleRequest, checkpoint: Checkpoint, info: ModelInfo) -> None:
@@ -233,6 +242,7 @@ def painter_info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtyp
         device=device.type,
         precision=precision_name(dtype),
         summary=steps if "step" in training else "",
+        painter=path.stem if path else "painter",
     )
 
 

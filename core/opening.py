@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.checkpoint import Checkpoint
+from core.device import pick_device, pick_precision
 from core.engine import Engine
 from core.instant import InstantPainter
-from core.model.spec import InstantSpec
+from core.painters import painter_of
 from core.spade_painter import SpadePainter
 
 
@@ -18,8 +19,6 @@ def open_model(
 
     Raises `CheckpointError` with one sentence if the file is neither.
     """
-    spade = Checkpoint.open(path).spade
-    if spade is None:
-        return Engine.open(path, device, precision)
-    kind = InstantPainter if isinstance(spade, InstantSpec) else SpadePainter
-    return kind.open(path, device, precision)
+    checkpoint, where = Checkpoint.open(path), pick_device(device)
+    open_kind = Engine if checkpoint.spade is None else painter_of
+    return open_kind(checkpoint, where, pick_precision(where, precision))

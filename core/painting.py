@@ -13,6 +13,7 @@ import numpy as np
 
 from core.labelmap import Box
 from core.request import Layout, ModelInfo
+from core.style import StyleChoice
 
 
 def painter_path(weights: Path | None) -> Path | None:
@@ -54,3 +55,11 @@ class Painter(Protocol):
         those of the layout, rounded to `info.multiple`; the box counts its pixels.
         """
         ...
+
+
+def style_for(painter: Painter, choice: StyleChoice) -> Style:
+    """The style that was chosen, as the painter knows it."""
+    choice = choice.of(painter.info.name)
+    if not choice.values:
+        return painter.random_style(choice.seed)
+    return Style(np.array(choice.values, np.float32), choice.seed)

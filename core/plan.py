@@ -109,9 +109,10 @@ class Plan:
     @property
     def draws_before(self) -> int:
         """How much noise a walk from the top would have drawn before this one begins: a fork with
-        nothing changed goes on in the same stream."""
+        nothing changed goes on in the same stream. A clean picture gets the first noise, whatever
+        the number of steps: a quick picture looks as the full one."""
         start = self.request.start
-        return 0 if start is None else sum(t > start.t for t in self._plain)
+        return 0 if start is None or start.clean else sum(t > start.t for t in self._plain)
 
     def begin(
         self, denoise: Denoise, noise: Callable[[], Tensor]

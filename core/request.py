@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from core.errors import RequestError
 from core.palette import Palette
 from core.repaint import Inpaint, Start, Trajectory, frozen
+from core.style import Painted
 from core.terms import RULE_NAMES, GuidanceTerm
 from core.words import Vocabulary
+
+if TYPE_CHECKING:
+    from core.painting import Painter
 
 SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm")  # the first is the default
 MAX_SEED = 2**31 - 1
@@ -78,6 +82,7 @@ class SampleRequest:
     student.
     inpaint: repaint a region of a picture instead of making a whole one.
     start: walk on from this state instead of from noise; with `inpaint`, in its region alone.
+    painted: begin with the picture of the instant painter that lies beside the model.
     keep_trajectory: the `Result` carries the states that it went through, for later edits.
     guidance_map: float32 `[H, W]`, at the layout's size: the guidance scale is multiplied by it.
     seed_map: int32 `[H, W]`, at the layout's size: the seed of the noise there, whatever the
@@ -101,6 +106,7 @@ class SampleRequest:
     draft_steps: int = 0
     inpaint: Inpaint | None = None
     start: Start | None = None
+    painted: Painted | None = None
     keep_trajectory: bool = False
     guidance_map: np.ndarray | None = field(default=None, repr=False)
     seed_map: np.ndarray | None = field(default=None, repr=False)
@@ -139,6 +145,11 @@ class SampleRequest:
                 f"A guidance term acts on label {max(ids)}, but palette "
                 f"{self.layout.palette.name!r} ends at {len(self.layout.palette) - 1}."
             )
+        if self.painted and (self.inpaint or self.start):
+            raise RequestError(
+                "A request that repaints a region or walks on from a state cannot begin with the "
+                "instant picture as well."
+            )
         self._freeze_map("guidance_map", np.float32, 0, MAX_GUIDANCE)
         self._freeze_map("seed_map", np.int32, -1, MAX_SEED)
 
@@ -171,6 +182,11 @@ class SampleRequest:
         """The seed of each picture."""
         return tuple((self.seed + i) % (MAX_SEED + 1) for i in range(self.count))
 
+    @property
+    def instant(self) -> bool:
+        """Whether the instant painter makes the picture, and nothing is sampled."""
+        return self.painted is not None and self.painted.strength == 0
+
     def single(self, seed: int) -> SampleRequest:
         """The request that makes the picture of `seed` alone."""
         return replace(self, seed=seed, count=1)
@@ -182,18 +198,22 @@ class SampleRequest:
             "student": self.student,
             "inpaint": self.inpaint and self.inpaint.recipe(),
             "start": self.start and {"t": self.start.t, "clean": self.start.clean},
+            "painted": self.painted and self.painted.plain,
             "label_controls": {name: dict(own) for name, own in self.label_controls.items()},
             "terms": [term.recipe(self.layout.palette) for term in self.terms],
             "term_rule": self.term_rule if self.terms else "",
+        }
+        sampling = {
+            "sampler": self.sampler,
+            "steps": self.steps,
+            "guidance_scale": self.guidance_scale,
+            "eta": self.eta,
         }
         return {
             "program": "SDM Studio",
             "weights": weights,
             "palette": self.layout.palette.name,
-            "sampler": self.sampler,
-            "steps": self.steps,
-            "guidance_scale": self.guidance_scale,
-            "eta": self.eta,
+            **({} if self.instant else sampling),
             "seed": self.seed,
             "width": width,
             "height": height,
@@ -215,7 +235,7 @@ class Started:
 class Preview:
     """The predicted x0 after step `step` of `steps` (1-based): one uint8 `[H, W, 3]` per seed.
 
-    Step 0 is the student's draft of the whole picture.
+    Step 0 is a draft of the whole picture, by the student or the instant painter.
     """
 
     images: tuple[np.ndarray, ...] = field(repr=False)
@@ -274,6 +294,7 @@ class ModelInfo:
     summary: str = ""  # one line about training, for tooltips
     student: bool = False  # whether a distilled few-step student is there
     segmenter: bool = False  # whether it can tell which label each place of a picture looks like
+    painter: str = ""  # name of the instant painter that is there, if any
     ceiling: tuple[float, ...] = ()  # how plain each label is to it on real photos, 0..1
     guidance: bool = False  # whether terms of content and style can be used
     vocabulary: Vocabulary | None = None  # the words that a term of text may have; None for none
@@ -284,6 +305,7 @@ class Engine(Protocol):
     """Turns requests into events. Opened by path; the only seam between window and models."""
 
     info: ModelInfo
+    painter: Painter | None  # what paints at once, if `info.painter` names one
 
     def sample(
         self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None

@@ -43,6 +43,11 @@ class SpadePainter:
         where = pick_device(device)
         return cls(Checkpoint.open(path), where, pick_precision(where, precision))
 
+    @property
+    def painter(self) -> SpadePainter:
+        """As an engine it has itself for a painter."""
+        return self
+
     def random_style(self, seed: int) -> Style:
         """See `core.painting.Painter`."""
         spec = self.net.spec

@@ -29,6 +29,7 @@ SHARED = {  # what both window and models may know
     "core.request",
     "core.run_status",
     "core.shapes",
+    "core.style",
     "core.terms",
     "core.words",
 }
