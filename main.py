@@ -24,9 +24,9 @@ def open_engine(path: Path) -> Engine:
         raise ValueError(
             f"There is no model at {path}. Painting works; for pictures, start with --weights FILE."
         )
-    from core.engine import Engine as TorchEngine
+    from core.opening import open_model
 
-    engine = TorchEngine.open(path)
+    engine = open_model(path)
     # torch leaves 170,000 objects behind. Frozen, they are not looked through again by every full
     # garbage collection, which would hold the window up for a tenth of a second each time.
     gc.freeze()

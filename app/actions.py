@@ -108,6 +108,12 @@ LIVE = (
     Wish("refine", "Refine when resting"),
     Wish("keep_picture", "Keep this picture", ("Ctrl+Shift+D",)),
 )
+STYLE = (
+    Wish("another_style", "Another style", ("Y",), "dice"),
+    Wish("style_from", "Style of a picture…", ("Shift+Y",)),
+    Wish("style_of_photo", "Style of the photo"),
+    Wish("style_of_picture", "Style of this picture"),
+)
 HISTORY = (
     Wish("use_settings", "Use these settings", ("Ctrl+U",), "use"),
     Wish("star", "Star", ("Ctrl+D",), "star"),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 PAUSE = 0.03  # without a change for so long, the hand rests
 PATIENCE = 0.1  # a change waits no longer than this for the hand to rest
+HAND_RESTS = 0.35  # without a change for so long, the model takes over from the instant hand
 REST = 1.0  # without a change for so long, the scene is worth a full picture
 LIMIT = 1.0  # no change stays unseen for longer, whatever the hand does
 BUDGET = 0.11  # that a quick picture may take: six a second, and one given up for each stroke
@@ -30,12 +31,13 @@ class Live:
     """The policy. One picture on its way at a time; the newest scene wins.
 
     on: whether live painting is on. asleep: it cannot go on by itself, until `wake`. refine:
-    whether a full picture follows when the hand rests.
+    whether a full picture follows when the hand rests. instant: whether something else shows every
+    change at once, so that quick pictures, too, are for the hand that rests, where they are wanted.
     """
 
     def __init__(self, refine: bool = True) -> None:
         self.on = self.asleep = self._down = self._lifted = False
-        self.refine = refine
+        self.refine, self.instant = refine, False
         self._refined = True  # whether the scene has a full picture, or none is wanted
         self._last = 0.0  # time of the last change
         self._pending: float | None = None  # time of the first change that no job has seen
@@ -113,7 +115,7 @@ class Live:
         if not self.on or self.asleep or busy in OTHERS:
             return None
         if self._pending is not None:
-            return self._next_quick(now, busy)
+            return self._next_after_hand(busy) if self.instant else self._next_quick(now, busy)
         if busy or not self.refine or self._refined or self._down:
             return None
         return Due("full", self._last + REST)
@@ -124,6 +126,11 @@ class Live:
         if self._lifted:
             return Due("quick", now)
         return Due("quick", min(self._last + PAUSE, self._pending + PATIENCE))
+
+    def _next_after_hand(self, busy: str) -> Due | None:
+        if busy == "quick" or not self.refine:
+            return None
+        return Due("quick", self._last + HAND_RESTS)
 
     def _may_overtake(self, now: float) -> bool:
         """A stroke has ended, and its picture need not wait for one that is outdated already.

@@ -7,19 +7,23 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 
 from app.canvas import Canvas
 from app.commands import UndoStack
-from app.live import PAUSE, Live, Pace, Tempo
+from app.instant_hand import InstantHand
+from app.live import OTHERS, PAUSE, Due, Live, Pace, Tempo
 from app.settings import Store
 from app.studio import Studio
 from app.tips import set_tip
 from core.request import Failed, ModelInfo, Result, SampleRequest
 
 LIVE_TIP = "The picture follows the brush ({live})"
-REFINE_TIP = "While live: make a full picture when the hand rests for a second"
+REFINE_TIP = (
+    "While live: make a full picture when the hand rests for a second.\n"
+    "With an instant painter, off leaves the picture to the painter alone."
+)
 KEEP_TIP = "Put the live picture into the history ({keep_picture})"
 
 
@@ -29,7 +33,11 @@ class LiveDesk(QObject):
     All pictures have the seed of the settings, so that they stay themselves. Quick ones are shown
     as the last result, but only those that `keep` is asked for come into the history.
     choosing: whether the user looks at variations or proposals, which are not to be interrupted.
+    Where an instant painter lies beside the model, it is the hand that shows every change, and
+    these pictures are for the hand that rests. passing: the next picture is another maker's.
     """
+
+    passing = Signal()
 
     def __init__(
         self,
@@ -51,12 +59,15 @@ class LiveDesk(QObject):
         self._asked: object = None  # the palettes about which the user was asked
         self._timer = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._act)
+        self.hand = InstantHand(self._scene, studio, self._may_paint, self)
         self._connect(canvas, undo_stack)
         self._begin()
 
     def _connect(self, canvas: Canvas, undo_stack: UndoStack) -> None:
         self._scene.changed.connect(self._on_changed)
-        self._scene.replaced.connect(self.note)
+        self._scene.replaced.connect(self._on_replaced)
+        self.hand.takes_over.connect(self.passing)
+        self.hand.rested.connect(self._look)
         undo_stack.cleared.connect(self._forget)
         canvas.painting.connect(self._on_painting)
         self._studio.quick_made.connect(self._take)
@@ -89,6 +100,8 @@ class LiveDesk(QObject):
     def note(self) -> None:
         """The scene changed, or a setting that its picture depends on."""
         if self._live.on:
+            if self.hand.able:
+                self.hand.follow_style()
             self._live.changed(time.monotonic())
             if not self._timer.isActive():
                 self._timer.start(math.ceil(1000 * PAUSE))
@@ -102,6 +115,7 @@ class LiveDesk(QObject):
         """What was on its way was cancelled: nothing more before the next change."""
         self._live.settle()
         self._timer.stop()
+        self.hand.forget()
 
     def turn_off(self) -> None:
         """Stop at once."""
@@ -111,6 +125,7 @@ class LiveDesk(QObject):
         """The window closes."""
         self._timer.stop()
         self._live.sleep()
+        self.hand.forget()
 
     def _turn(self, on: bool) -> None:
         self._store.keep_flag("live", on)
@@ -121,29 +136,48 @@ class LiveDesk(QObject):
         busy = self._studio.busy
         if not on and (busy == "quick" or (self._refining and busy == "picture")):
             self._studio.cancel()
+        self.hand.forget()
+        if on and self.hand.able and self._studio.stale:
+            self.hand.renew()
         self._look()
 
     def _choose_refining(self, refine: bool) -> None:
         self._store.keep_flag("refine", refine)
-        self._live.refine = refine
         self._look()
 
     # -- what happens -----------------------------------------------------------------------------
 
-    def _on_changed(self) -> None:
-        self.note()  # this is in the way of the stroke: nothing more is done here
+    def _on_changed(self, rect: QRect) -> None:
+        # This is in the way of the stroke: nothing more is done here.
+        if self._live.on:
+            if self.hand.able:
+                self.hand.change(rect)
+            self._live.changed(time.monotonic())
+            if not self._timer.isActive():
+                self._timer.start(math.ceil(1000 * PAUSE))
+
+    def _on_replaced(self) -> None:
+        self.hand.forget()
+        if self._live.on and self.hand.able:
+            self.hand.renew()
+        self.note()
 
     def _on_painting(self, painting: bool) -> None:
         self._live.pen(painting)
+        if self._live.on:
+            self.hand.pen(painting)
         self._look()
 
     def _forget(self) -> None:
         """Another document, which may have its picture."""
         self._live.settle()
+        self.hand.forget()
         self._look()
 
     def _take(self, result: Result) -> None:
         self._quick, self._sent = result, False
+        if self.hand.able:
+            self.passing.emit()
         self._live.shown(time.monotonic())
         self._tempo.took(result.seconds)
         self._look()
@@ -154,7 +188,8 @@ class LiveDesk(QObject):
             self._live.full_shown()
 
     def _on_failed(self, _: Failed) -> None:
-        if self._sent:
+        if self._sent or self.hand.busy:
+            self.hand.forget()
             self.turn_off()  # or it would fail again with every stroke
 
     def _follow(self) -> None:
@@ -166,6 +201,7 @@ class LiveDesk(QObject):
         if not busy:
             self._live.idle()
         if self._live.on:
+            self.hand.look()
             self._look()
 
     # -- what is to be made -----------------------------------------------------------------------
@@ -173,7 +209,7 @@ class LiveDesk(QObject):
     def _look(self) -> None:
         """Set the timer for what is due next."""
         now = time.monotonic()
-        due = self._live.due(now, self._busy())
+        due = self._due(now)
         if due is None:
             self._timer.stop()
         else:
@@ -182,11 +218,23 @@ class LiveDesk(QObject):
     def _busy(self) -> str:
         if self._choosing():
             return "proposal"
-        return self._studio.busy if self._studio.model is not None else "loading"
+        if self._studio.model is None:
+            return "loading"
+        return self._studio.busy or ("quick" if self.hand.busy else "")
+
+    def _may_paint(self) -> bool:
+        """Whether the instant hand does not interrupt what must not be."""
+        return not self._choosing() and self._studio.busy not in OTHERS
+
+    def _due(self, now: float) -> Due | None:
+        keeps_it = self.hand.able and self._studio.settings.instant_strength == 0
+        self._live.refine = self._acts["refine"].isChecked() and not keeps_it
+        self._live.instant = self.hand.able
+        return self._live.due(now, self._busy())
 
     def _act(self) -> None:
         now = time.monotonic()
-        due = self._live.due(now, self._busy())
+        due = self._due(now)
         if due is None:
             return
         if due.at > now:
@@ -201,6 +249,8 @@ class LiveDesk(QObject):
         else:
             self._refining = True
             self._live.began("full", now)
+            if self.hand.able:
+                self.passing.emit()
             # Until it is there the quick picture shows more than what forms on the way.
             self._studio.sample(replace(request, preview_every=0, draft_steps=0))
 

@@ -65,6 +65,7 @@ from app.shortcuts_dialog import ShortcutsDialog
 from app.smaller import offer_smaller
 from app.start import Start
 from app.studio import Status, Studio
+from app.style_desk import StyleDesk
 from app.theme import Theme
 from app.tips import retip, set_tip
 from app.tools import PAINTERS
@@ -152,6 +153,10 @@ class MainWindow(QMainWindow):
             "previous_edit": lambda: self.local.edits.previous(),
             "cancel_all": self._cancel_all,
             "keep_picture": lambda: self.live.keep(),
+            "another_style": lambda: self.style_desk.another(),
+            "style_from": lambda: self.style_desk.ask(),
+            "style_of_photo": lambda: self.style_desk.take_photo(),
+            "style_of_picture": lambda: self.style_desk.take_picture(),
             "earlier_step": lambda: self.scrubbing.seek(self.scrubbing.step - 1),
             "later_step": lambda: self.scrubbing.seek(self.scrubbing.step + 1),
             "fork": lambda: self.scrubbing.fork(),
@@ -244,7 +249,19 @@ class MainWindow(QMainWindow):
         self.result_panel = ResultPanel(
             self.acts["save_picture"], self.acts["differences"], self.scrubber
         )
-        self.generate_panel = GeneratePanel(self.studio.settings, self.acts["live"])
+        self.style_desk = StyleDesk(
+            self,
+            self.studio,
+            self.store,
+            self.reader,
+            self.exchange.reference,
+            self.acts,
+            lambda: self.live.note(),
+            lambda: self.live.hand.renew(),
+        )
+        self.generate_panel = GeneratePanel(
+            self.studio.settings, self.acts["live"], self.style_desk.row
+        )
         self.history_panel = HistoryPanel(
             self.gallery.filter, self._acts(actions.HISTORY[:4]), self.acts["history_limit"]
         )
@@ -379,9 +396,10 @@ class MainWindow(QMainWindow):
         _fill_menu(edit, self._acts(actions.SETUP), breaks=(0,))
         bar.addMenu(self.palettes.menu)
         _fill_menu(bar.addMenu("&Tools"), self._acts(actions.TOOLS))
-        parts = actions.PICTURE, actions.LIVE, actions.LOCAL, actions.STEPS, actions.MATCH
+        making = actions.PICTURE, actions.LIVE, actions.STYLE
+        parts = *making, actions.LOCAL, actions.STEPS, actions.MATCH
         wishes = [wish for part in (*parts, actions.HISTORY) for wish in part]
-        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 7, 13, 16, 19, 22))
+        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 7, 11, 17, 20, 23, 26))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
@@ -447,6 +465,7 @@ class MainWindow(QMainWindow):
         self.local.turned.connect(self._on_choice_left)
         self.local.edits.failed.connect(self.show_failure)
         self.instant.turned.connect(self._on_choice_left)
+        self.live.passing.connect(self.result_panel.view.fade_next)
         self.generate_panel.edited.connect(self.studio.change_settings)
         self.generate_panel.edited.connect(self.live.note)
         self.generate_panel.guidance_moved.connect(self.instant.move)
@@ -463,6 +482,7 @@ class MainWindow(QMainWindow):
         self.training.failed.connect(self.show_failure)
         self.training.told.connect(self.error_bar.show_notice)
         self.fixing.failed.connect(self.show_failure)
+        self.style_desk.failed.connect(self.show_failure)
         self.best_of.told.connect(self.error_bar.show_error)
         self._connect_keeping()
         DropArea(self, self.exchange.take)
@@ -556,6 +576,7 @@ class MainWindow(QMainWindow):
             model = self.studio.model
             self.model_label.setText(f"{model.name} · {model.device} · {model.precision}")
             self.model_label.setToolTip(model.summary)
+            self.generate_panel.show_painter(model.painter != "")
 
     def show_failure(self, failed: Failed) -> None:
         """Say what went wrong, above the canvas."""
@@ -665,6 +686,7 @@ def all_wishes() -> list[Wish]:
         actions.PALETTE,
         actions.PICTURE,
         actions.LIVE,
+        actions.STYLE,
         actions.STEPS,
         actions.LOCAL,
         actions.MATCH,

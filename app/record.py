@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any
 
+from core.style import Painted
+
 NAME = re.compile(r"[0-9a-f]{8,64}")  # what may become part of a file's name
 
 
@@ -66,6 +68,9 @@ class Record:
     def caption(self) -> str:
         """A line about how it was made."""
         recipe = self.recipe
+        painted = Painted.from_plain(recipe.get("painted"))
+        if painted is not None and painted.strength == 0:
+            return f"{recipe.get('weights')} · style {painted.style.seed} · {self.made}"
         return (
             f"seed {recipe.get('seed')} · {recipe.get('steps')} steps · {recipe.get('sampler')} · "
             f"guidance {_scale_text(recipe.get('guidance_scale'))} · {self.made}"

@@ -9,7 +9,8 @@ from typing import Any
 from app.control_maps import maps_of
 from app.label_controls import ChangeControls, LabelControls, from_plain
 from app.settings import GenerateSettings
-from core.request import Layout, RequestError, SampleRequest
+from core.request import SAMPLER_NAMES, Layout, RequestError, SampleRequest
+from core.style import Painted
 
 
 def settings_of(recipe: dict, present: GenerateSettings) -> GenerateSettings:
@@ -27,6 +28,9 @@ def settings_of(recipe: dict, present: GenerateSettings) -> GenerateSettings:
         "guidance_scale": float(scale) if _is_number(scale) else None,
         "seed": recipe.get("seed") if type(recipe.get("seed")) is int else None,
     }
+    painted = Painted.from_plain(recipe.get("painted"))
+    if painted is not None:
+        found |= {"style": painted.style, "instant_strength": painted.strength}
     given = {name: value for name, value in found.items() if value is not None}
     locked = present.seed_locked or "seed" in given
     return replace(present, **given, seed_locked=locked).checked()
@@ -41,7 +45,9 @@ def controls_step(recipe: dict, controls: LabelControls) -> ChangeControls | Non
 
 def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
     """The request of the picture, or None if the recipe does not make one."""
-    scale = recipe.get("guidance_scale", 1.0)
+    scale, painted = recipe.get("guidance_scale", 1.0), Painted.from_plain(recipe.get("painted"))
+    if painted is not None and painted.strength == 0:  # nothing was sampled
+        recipe = {"steps": 1, "sampler": SAMPLER_NAMES[0]} | recipe
     try:
         return SampleRequest(
             layout,
@@ -51,6 +57,7 @@ def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
             seed=recipe["seed"],
             eta=recipe.get("eta", 0.0),
             size=(recipe["height"], recipe["width"]),
+            painted=painted,
             **maps_of(layout.labels, layout.palette, from_plain(recipe.get("label_controls"))),
         )
     except (KeyError, TypeError, RequestError):

@@ -26,6 +26,7 @@ from core.errors import InputError
 from core.labelmap import LabelImage, read_labels, write_labels
 from core.palette import Palette
 from core.request import Result
+from core.style import StyleChoice
 
 MAP_SUFFIX = ".png"
 
@@ -239,6 +240,8 @@ def _settings(plain: Mapping[str, Any], present: GenerateSettings) -> GenerateSe
     """The settings of a file; what is missing or of a wrong type stays as at `present`."""
     kinds = {field.name: type(getattr(present, field.name)) for field in fields(present)}
     usable = {name: plain[name] for name, kind in kinds.items() if type(plain.get(name)) is kind}
+    if "style" in plain:
+        usable["style"] = StyleChoice.from_plain(plain["style"])
     return replace(present, **usable).checked()
 
 

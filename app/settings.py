@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from core.request import MAX_SEED, SAMPLER_NAMES
+from core.style import StyleChoice
 
 MAX_STEPS = 250
 MIN_GUIDANCE, MAX_GUIDANCE = 1.0, 5.0
@@ -23,7 +24,9 @@ class GenerateSettings:
     """How a picture is made from the scene.
 
     steps: 1..`MAX_STEPS`. guidance_scale: `MIN_GUIDANCE`..`MAX_GUIDANCE`; 1 is off. seed:
-    0..`MAX_SEED`; unless locked, each Generate draws a new one.
+    0..`MAX_SEED`; unless locked, each Generate draws a new one. style: of the instant painter,
+    where there is one. instant_strength: 0..1, how much of its picture a sample forgets; 1 begins
+    with noise alone, 0 leaves the picture to it.
     """
 
     steps: int = 25
@@ -31,6 +34,8 @@ class GenerateSettings:
     guidance_scale: float = 2.0  # the bundled model agrees with the layout more at 2 than at 1.5
     seed: int = 1
     seed_locked: bool = False
+    style: StyleChoice = StyleChoice()
+    instant_strength: float = 1.0
 
     def checked(self) -> GenerateSettings:
         """The nearest settings that can be used: a stored file may hold anything."""
@@ -40,6 +45,7 @@ class GenerateSettings:
             sampler=self.sampler if self.sampler in SAMPLER_NAMES else SAMPLER_NAMES[0],
             guidance_scale=_clamp(self.guidance_scale, MIN_GUIDANCE, MAX_GUIDANCE),
             seed=_clamp(self.seed, 0, MAX_SEED),
+            instant_strength=_clamp(self.instant_strength, 0.0, 1.0),
         )
 
 
@@ -65,11 +71,12 @@ class Store:
         """The last generate settings; the default of each that is missing or unreadable."""
         default = GenerateSettings()
         found = {name: self._read(name, value) for name, value in asdict(default).items()}
+        found["style"] = self._style()
         return GenerateSettings(**found).checked()
 
     def keep_generate(self, settings: GenerateSettings) -> None:
         """Remember the generate settings."""
-        for name, value in asdict(settings).items():
+        for name, value in {**asdict(settings), "style": json.dumps(settings.style.plain)}.items():
             self._settings.setValue(f"generate/{name}", value)
 
     def keys(self) -> dict[str, list[str]]:
@@ -83,6 +90,14 @@ class Store:
     def keep_keys(self, keys: dict[str, list[str]]) -> None:
         """Remember the keys that differ from the program's own."""
         self._settings.setValue("keys/own", json.dumps(keys))
+
+    def _style(self) -> StyleChoice:
+        try:
+            return StyleChoice.from_plain(
+                json.loads(self._settings.value("generate/style", "null"))
+            )
+        except (TypeError, ValueError):
+            return StyleChoice()
 
     def _read(self, name: str, default: Any) -> Any:
         try:

@@ -35,6 +35,7 @@ from core.request import (
     Stepped,
     Trajectory,
 )
+from core.style import Painted
 
 PREVIEWS = 8  # per picture: each costs about as much as a step
 DRAFT_STEPS = 4  # of the few-step student, where the model has one
@@ -210,6 +211,7 @@ class Studio(QObject):
     def free(self) -> bool:
         """Whether a question now would be answered and take nobody's place."""
         ready = self._phase in ("ready", "failed") and not self._steps and not self._quick
+        ready = ready and not self._painting  # the hand may ask for something at any time
         return ready and self.model is not None and not (self._asked and self.awaits(self._asked))
 
     def awaits(self, ticket: int) -> bool:
@@ -227,6 +229,8 @@ class Studio(QObject):
         try:
             request = self.holding(self._freeze())
             base = replace(request, seed=first_seed, count=count, keep_trajectory=False)
+            if base.instant:  # it is the same for every seed
+                base = replace(base, painted=None)
             every = max(1, round(base.steps / VARIED_PREVIEWS))
             requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
         except RequestError as error:
@@ -305,8 +309,10 @@ class Studio(QObject):
         self.cancel()
         if result is not None:
             request = result.request
-            seed, scale = request.seed, request.scales[-1]
-            self.change_settings(replace(self.settings, seed=seed, guidance_scale=scale))
+            told = {} if request.instant else {"guidance_scale": request.scales[-1]}
+            if request.painted is not None:
+                told["style"] = request.painted.style
+            self.change_settings(replace(self.settings, seed=request.seed, **told))
         self.show_result(result)
 
     def stand_in(self, picture: np.ndarray, caption: str) -> None:
@@ -469,7 +475,15 @@ class Studio(QObject):
     def holding(self, request: SampleRequest) -> SampleRequest:
         """The request with what locks and strengths hold of the last picture."""
         held = Held.of(*self._painted, request.layout, self.result, self.states)
-        return request if held is None else held.applied_to(request)
+        return self._begun(request if held is None else held.applied_to(request))
+
+    def _begun(self, request: SampleRequest) -> SampleRequest:
+        """The request of a whole picture begins with the instant one, as the settings say."""
+        style, strength = self.settings.style, self.settings.instant_strength
+        painter = self.model.painter if self.model else ""
+        if not painter or strength == 1 or request.inpaint or request.start:
+            return request
+        return replace(request, painted=Painted(style.of(painter), strength))
 
     @property
     def _painted(self) -> tuple[np.ndarray, Palette, Table]:
@@ -576,6 +590,10 @@ def _is_foreign(request: SampleRequest, model: ModelInfo) -> bool:
 def caption_of(result: Result) -> str:
     """A line about how a picture was made."""
     request, (height, width, _) = result.request, result.image.shape
+    if request.instant:
+        style = request.painted.style
+        look = style.source if style.values else f"style {style.seed}"
+        return f"{width} × {height} · {look} · {result.weights} · {1000 * result.seconds:.0f} ms"
     how = "local edit" if request.inpaint else request.sampler
     return f"{width} × {height} · seed {request.seed} · {request.steps} steps · " + (
         f"{how} · {result.seconds:.1f} s"

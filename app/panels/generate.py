@@ -45,9 +45,10 @@ class GeneratePanel(QWidget):
     edited = Signal(object)
     guidance_moved = Signal(float)
 
-    def __init__(self, settings: GenerateSettings, live: QAction) -> None:
+    def __init__(self, settings: GenerateSettings, live: QAction, style: QWidget) -> None:
+        """style: a row that is shown where there is an instant painter."""
         super().__init__()
-        self._live = live
+        self._live, self.style_row, self._style_name = live, style, QLabel("Style")
         self._shown = settings
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 6, 10, 8)
@@ -76,6 +77,9 @@ class GeneratePanel(QWidget):
         for row, (name, parts) in enumerate(rows):
             form.addWidget(QLabel(name), row, 0)
             form.addLayout(parts, row, 1)
+        form.addWidget(self._style_name, len(rows), 0)
+        form.addWidget(self.style_row, len(rows), 1)
+        self.show_painter(False)
         return form
 
     def _build_sampler(self) -> QLayout:
@@ -179,6 +183,11 @@ class GeneratePanel(QWidget):
         self.progress.setRange(0, max(1, steps))
         self.progress.setValue(step)
         self.progress_text.setText(text)
+
+    def show_painter(self, known: bool) -> None:
+        """Whether there is an instant painter, whose style can be chosen."""
+        self._style_name.setVisible(known)
+        self.style_row.setVisible(known)
 
     def show_abilities(self, can_generate: bool, can_cancel: bool) -> None:
         """Which of the buttons can be pressed."""

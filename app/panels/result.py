@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, QVariantAnimation
 from PySide6.QtGui import QAction, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from app import motion
 from app.heat_legend import HeatLegend
 from app.imaging import picture_image
 
@@ -16,6 +17,7 @@ HINT = (
     "then press Generate."
 )
 MARGIN = 8  # logical pixels around the picture
+FADE = 150  # ms in which one picture becomes the next, where that is asked for
 
 
 class PictureView(QWidget):
@@ -25,13 +27,37 @@ class PictureView(QWidget):
         super().__init__()
         self._picture: QImage | None = None
         self._instead: QImage | None = None
+        self._before: QImage | None = None  # what the picture fades in over
+        self._array: np.ndarray | None = None
+        self._fading = False  # whether the next picture fades in
+        self._fade = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=FADE)
+        self._fade.valueChanged.connect(lambda _: self.update())
+        self._fade.finished.connect(self._end_fade)
         self.setMinimumSize(160, 120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Picture")
 
     def show_picture(self, picture: np.ndarray | None) -> None:
         """uint8 `[H, W, 3]`, or None."""
+        if self._fading and picture is not self._array:
+            self._begin_fade(picture)
+        self._array = picture
         self._picture = None if picture is None else picture_image(picture)
+        self.update()
+
+    def fade_next(self) -> None:
+        """Let the next picture that is another one appear little by little."""
+        self._fading = True
+
+    def _begin_fade(self, picture: np.ndarray | None) -> None:
+        self._fading, self._before = False, None
+        if picture is not None and motion.is_wanted() and self.isVisible():
+            self._before = self._picture
+            self._fade.stop()
+            self._fade.start()
+
+    def _end_fade(self) -> None:
+        self._before = None
         self.update()
 
     def show_instead(self, picture: np.ndarray | None) -> None:
@@ -47,6 +73,9 @@ class PictureView(QWidget):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, HINT)
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        if self._before is not None and self._instead is None:
+            painter.drawImage(self._place(), self._before)
+            painter.setOpacity(self._fade.currentValue())
         painter.drawImage(self._place(), self._instead or self._picture)
 
     def _place(self) -> QRectF:

@@ -9,6 +9,8 @@ from threading import Semaphore
 
 import numpy as np
 
+from core.labelmap import Box
+from core.painting import Style, style_for
 from core.palette import Palette
 from core.regions import composite
 from core.request import (
@@ -32,12 +34,12 @@ class FakeEngine:
 
     hold() makes every step wait until let(n) allows n of them or go() all. fail_at: the step that
     raises `error`. pause: seconds that each step takes. can_see(finds): it has a segmenter, which
-    answers with `finds(picture)`. What was asked of it is kept: requests, scales (one per step),
-    closed (how many samples were given up early), decoded (numbers of steps), looks (how often it
-    was to look at a picture), recombined (each scale): those pictures are 100 and ten for each unit
-    of the scale. With `keep_trajectory` a result carries a state for each step. tape: the request
-    that can be recombined, that of the last result. running, most_running: samples under way, and
-    at most.
+    answers with `finds(picture)`. can_paint(): it has a `FakePainter` beside it. What was asked of
+    it is kept: requests, scales (one per step), closed (how many samples were given up early),
+    decoded (numbers of steps), looks (how often it was to look at a picture), recombined (each
+    scale): those pictures are 100 and ten for each unit of the scale. With `keep_trajectory` a
+    result carries a state for each step. tape: the request that can be recombined, that of the last
+    result. running, most_running: samples under way, and at most.
     """
 
     def __init__(self, palette: Palette | None = None) -> None:
@@ -56,6 +58,7 @@ class FakeEngine:
         self.recombined: list[float] = []
         self.tape: SampleRequest | None = None
         self.running = self.most_running = 0
+        self.painter: FakePainter | None = None
         self._held: Semaphore | None = None
 
     def hold(self) -> None:
@@ -77,6 +80,12 @@ class FakeEngine:
         self.info = replace(self.info, segmenter=True)
         self._finds = finds
 
+    def can_paint(self) -> FakePainter:
+        """Have an instant painter."""
+        self.painter = FakePainter(self.info)
+        self.info = replace(self.info, painter=self.painter.info.name)
+        return self.painter
+
     def segment(self, picture: np.ndarray) -> np.ndarray:
         """As scripted."""
         self.looks += 1
@@ -86,6 +95,10 @@ class FakeEngine:
         self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
     ) -> Iterator[Event]:
         """Started, a preview per step, a result."""
+        if request.instant:
+            style = style_for(self.painter, request.painted.style)
+            yield Result(self.painter.paint(request.layout, style), request, 0.01, "fake-instant")
+            return
         self.requests.append(request)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
@@ -127,6 +140,41 @@ class FakeEngine:
         if request is not self.tape:
             return None
         return _grey(request, 100 + round(10 * guidance_scale))
+
+
+class FakePainter:
+    """Paints every label in a grey of its own: ten for each id, and one for each seed of the style
+    or, of a style that was read, as bright as the picture was. The last two channels are 7.
+
+    What was asked of it is kept: boxes (None for a whole picture), styles. pause: seconds that each
+    part takes. error: raised in place of the next part.
+    """
+
+    def __init__(self, info: ModelInfo) -> None:
+        self.info = replace(info, name="fake-instant", painter="fake-instant")
+        self.boxes: list[Box | None] = []
+        self.styles: list[Style] = []
+        self.pause = 0.0
+        self.error: Exception | None = None
+
+    def random_style(self, seed: int) -> Style:
+        """One number: the seed."""
+        return Style(np.array([seed], np.float32), seed)
+
+    def style_of(self, picture: np.ndarray, seed: int = 0) -> Style:
+        """One number: how bright the picture is."""
+        return Style(np.array([picture.mean()], np.float32), seed)
+
+    def paint(self, layout: Layout, style: Style, box: Box | None = None) -> np.ndarray:
+        """As scripted."""
+        time.sleep(self.pause)
+        if self.error is not None:
+            raise self.error
+        self.boxes.append(box)
+        self.styles.append(style)
+        picture = np.full((*layout.size, 3), 7, np.uint8)
+        picture[..., 0] = (10 * layout.labels.astype(int) + int(style.vector[0])) % 256
+        return picture if box is None else picture[box.slices].copy()
 
 
 def _states(steps: int) -> Trajectory:

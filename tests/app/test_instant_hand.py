@@ -1,0 +1,273 @@
+"""The instant hand in the real window: under the brush at once, then the model takes over."""
+
+import time
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+
+from app import motion
+from app.settings import Store
+from core.style import StyleChoice
+from tests.app import hand
+from tests.app.test_live import until
+
+DRY = 0.3  # seconds: shorter than the hand must rest
+
+
+@pytest.fixture
+def painter(engine):
+    """The painter beside the model; to be asked for before the window."""
+    return engine.can_paint()
+
+
+@pytest.fixture
+def live(painter, window, pen, qtbot):
+    """The window, live, with a painter's picture of its own in style 3 and no model's."""
+    window.studio.change_settings(replace_style(window.studio.settings, StyleChoice(3)))
+    window.acts["refine"].setChecked(False)
+    window.acts["live"].trigger()
+    until(qtbot, lambda: window.studio.note == "instant" and not window.live.hand.busy)
+    return window
+
+
+def replace_style(settings, style):
+    return replace(settings, style=style)
+
+
+def shown(window, point=(3, 3)):
+    """What the picture panel shows there."""
+    return window.result_panel.view._picture.pixelColor(*point).red()
+
+
+def test_without_a_painter_nothing_is_there(window, qtbot):
+    """No row, no commands, and live painting is what it was."""
+    assert not window.generate_panel.style_row.isVisibleTo(window.generate_panel)
+    assert not window.acts["another_style"].isEnabled() and not window.live.hand.able
+
+
+def test_a_stroke_shows_before_the_model_has_it(live, painter, engine, qtbot):
+    """While the pen is down: a part around the stroke alone, and nothing is sampled."""
+    live.acts["refine"].setChecked(True)
+    until(qtbot, lambda: not live.studio.busy and not live.studio.note)
+    sampled = len(engine.requests)
+    engine.hold()
+    painter.boxes.clear()
+    hand.press(live.canvas, (30, 30))
+    hand.move(live.canvas, (34, 30))
+    until(qtbot, lambda: shown(live, (32, 30)) == 73)
+    assert live.canvas.busy and len(engine.requests) == sampled
+    x, y, width, height = painter.boxes[-1]
+    assert (x, y) == (12, 12) and (x + width, y + height) == (52, 48)  # the stroke and 16 all round
+    assert shown(live, (60, 60)) == 3  # the painter's, of before
+    hand.release(live.canvas, (34, 30))
+    until(qtbot, lambda: len(engine.requests) > sampled)
+    assert shown(live, (32, 30)) == 73  # until the model has it
+    engine.go()
+    until(qtbot, lambda: shown(live, (32, 30)) == 255)
+
+
+def test_the_whole_picture_follows_its_parts(live, painter, qtbot):
+    """When the pen is up; it is the last result, of the scene as it is, and can be kept."""
+    painter.boxes.clear()
+    hand.drag(live.canvas, (20, 20), (30, 20))
+    until(qtbot, lambda: None in painter.boxes and not live.live.hand.busy)
+    result = live.studio.result
+    assert np.array_equal(result.request.layout.labels, live.scene.labels)
+    assert not live.studio.stale and result.weights == "fake-instant"
+    assert live.result_panel.caption.text().startswith("instant · 64 × 64 · style 3 · fake-instant")
+    live.acts["keep_picture"].trigger()
+    until(qtbot, lambda: len(live.keeping.history.records) == 1)
+    (record,) = live.keeping.history.records
+    assert record.recipe["weights"] == "fake-instant" and "sampler" not in record.recipe
+    assert record.recipe["painted"] == {"strength": 0, "style": {"seed": 3}}
+    assert record.caption.startswith("fake-instant · style 3")
+    read = live.keeping.history.result(record)
+    assert read.request.instant and np.array_equal(read.image, result.image)
+
+
+def test_off_the_full_picture_the_painter_is_alone(live, engine, qtbot):
+    hand.drag(live.canvas, (20, 20), (30, 20))
+    qtbot.wait(600)
+    assert not engine.requests and live.studio.note == "instant"
+
+
+def test_while_painting_the_model_is_never_asked(live, painter, engine, qtbot):
+    """Parts come all the time, one on its way at a time, and the last of them is of the end."""
+    live.acts["refine"].setChecked(True)
+    until(qtbot, lambda: not live.studio.busy and not live.studio.note)
+    sampled, painted = len(engine.requests), len(painter.boxes)
+    painter.pause = 0.02
+    hand.press(live.canvas, (10, 10))
+    began = time.monotonic()
+    while (now := time.monotonic() - began) < 1.0:
+        hand.move(live.canvas, (10 + 40 * now, 10 + (200 * now) % 40))
+        qtbot.wait(8)
+    assert len(engine.requests) == sampled and len(painter.boxes) > painted + 5
+    hand.release(live.canvas, (50, 50))
+    live.acts["refine"].setChecked(False)
+    until(qtbot, lambda: not live.live.hand.busy and not live.studio.stale)
+    expected = 10 * live.scene.labels.astype(int) + 3
+    assert np.array_equal(live.studio.result.image[..., 0], expected)
+
+
+def test_a_stroke_takes_the_place_of_what_is_sampled(live, engine, qtbot):
+    """The full picture under way is outdated by the first part."""
+    live.acts["refine"].setChecked(True)
+    until(qtbot, lambda: not live.studio.busy and not live.studio.note)
+    engine.hold()
+    hand.drag(live.canvas, (40, 40), (44, 40))
+    until(qtbot, lambda: live.studio.busy == "quick")
+    hand.press(live.canvas, (20, 20))
+    hand.move(live.canvas, (24, 20))
+    engine.go()
+    until(qtbot, lambda: shown(live, (22, 20)) == 73)
+    hand.release(live.canvas, (24, 20))
+    until(qtbot, lambda: not live.studio.busy and not live.studio.note)
+    assert shown(live, (22, 20)) == 255
+
+
+def test_undo_is_painted_too(live, qtbot):
+    hand.drag(live.canvas, (20, 20), (30, 20))
+    until(qtbot, lambda: shown(live, (25, 20)) == 73)
+    live.acts["undo"].trigger()
+    until(qtbot, lambda: shown(live, (25, 20)) == 3)
+
+
+def test_a_large_scene_is_painted_smaller(live, painter, qtbot):
+    """And its parts lie where they belong."""
+    live.scene.replace(np.zeros((1024, 2048), np.uint8))
+    until(qtbot, lambda: live.studio.result.image.shape == (360, 728, 3))
+    live.pen.resize(64)
+    painter.boxes.clear()
+    hand.press(live.canvas, (1024, 512))
+    hand.move(live.canvas, (1030, 512))
+    until(qtbot, lambda: painter.boxes[:1] not in ([], [None]))
+    until(qtbot, lambda: shown(live, (364, 180)) == 73)
+    hand.release(live.canvas, (1030, 512))
+
+
+def test_a_failure_switches_it_off(live, painter, qtbot):
+    painter.error = RuntimeError("the painter broke")
+    hand.drag(live.canvas, (20, 20), (30, 20))
+    until(qtbot, live.error_bar.isVisible)
+    assert not live.acts["live"].isChecked() and not live.live.hand.busy
+
+
+# -- from one maker to the other ------------------------------------------------------------------
+
+
+def test_the_model_fades_in_and_ends_as_itself(live, engine, qtbot, monkeypatch):
+    """In between both are seen; in the end every pixel is the model's."""
+    monkeypatch.setattr(motion, "is_wanted", lambda: True)
+    view, middle = live.result_panel.view, []
+    view._fade.valueChanged.connect(lambda _: middle.append(colour(view)))
+    live.acts["refine"].setChecked(True)
+    until(qtbot, lambda: not live.studio.busy and not live.studio.note)
+    until(qtbot, lambda: view._before is None and view._fade.state() == view._fade.State.Stopped)
+    assert any(3 < value < 255 for value in middle)
+    assert colour(view) == 255 and (live.studio.result.image == 255).all()
+
+
+def colour(view):
+    return view.grab().toImage().pixelColor(view.rect().center()).red()
+
+
+def test_reduced_motion_has_no_fade(live, qtbot, monkeypatch):
+    monkeypatch.setattr(motion, "is_wanted", lambda: False)
+    live.acts["refine"].setChecked(True)
+    until(qtbot, lambda: shown(live) == 255)
+    assert live.result_panel.view._before is None and colour(live.result_panel.view) == 255
+
+
+# -- styles ---------------------------------------------------------------------------------------
+
+
+def test_the_dice_is_another_style_at_once(live, painter, qtbot, monkeypatch):
+    """By key and by button; the row tells its number."""
+    monkeypatch.setattr("app.style_desk.random.randrange", lambda most: 42)
+    qtbot.keyClick(live.canvas, Qt.Key.Key_Y)
+    until(qtbot, lambda: shown(live) == 42)
+    assert live.generate_panel.style_row.button.text() == "Style 42"
+    monkeypatch.setattr("app.style_desk.random.randrange", lambda most: 21)
+    qtbot.mouseClick(live.generate_panel.style_row.dice, Qt.MouseButton.LeftButton)
+    until(qtbot, lambda: shown(live) == 21)
+
+
+def test_the_dice_shows_a_style_without_live_too(painter, window, qtbot):
+    qtbot.keyClick(window.canvas, Qt.Key.Key_Y)
+    until(qtbot, lambda: window.studio.note == "instant")
+    assert not window.acts["live"].isChecked()
+
+
+def test_the_style_of_a_picture_survives_save_and_open(live, painter, tmp_path, qtbot, monkeypatch):
+    """Chosen by its command; in the project as numbers: the picture may be gone."""
+    path = tmp_path / "dusk.png"
+    cv2.imwrite(str(path), np.full((50, 60, 3), 90, np.uint8))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(path), ""))
+    live.acts["style_from"].trigger()
+    until(qtbot, lambda: shown(live) == 90)
+    assert live.generate_panel.style_row.button.text() == "dusk.png"
+    path.unlink()
+    live.scene_file.save(tmp_path / "scene.sdms")
+    live.acts["another_style"].trigger()
+    assert live.studio.settings.style.source == ""
+    live.undo_stack.setClean()
+    live.keeping.history.mark_saved()
+    live.filing.open_path(tmp_path / "scene.sdms")
+    assert live.studio.settings.style == StyleChoice.read([90], 3, "fake-instant", "dusk.png")
+    hand.drag(live.canvas, (20, 20), (30, 20))
+    until(qtbot, lambda: live.studio.note == "instant" and not live.live.hand.busy)
+    assert shown(live, (60, 60)) == 90 and painter.styles[-1].vector[0] == 90
+
+
+def test_the_store_remembers_style_and_strength(live, store, tmp_path, qtbot):
+    live.generate_panel.style_row.strength.setValue(70)
+    live.store.keep_generate(live.studio.settings)
+    found = Store(tmp_path / "settings.ini").generate()
+    assert found.style == StyleChoice(3) and found.instant_strength == 0.7
+
+
+def test_the_style_of_the_picture_that_is_shown(painter, window, qtbot):
+    """That of a sampled picture: the painter goes on as it looks."""
+    window.studio.generate()
+    until(qtbot, lambda: window.studio.result is not None and not window.studio.busy)
+    window.acts["style_of_picture"].trigger()
+    until(qtbot, lambda: window.studio.note == "instant")
+    assert shown(window) == 255
+
+
+def test_a_photo_to_trace_lends_its_style(live, qtbot):
+    assert not live.acts["style_of_photo"].isEnabled()
+    live.exchange.reference.take(np.full((9, 9, 3), 111, np.uint8), "hill.jpg", under=False)
+    assert live.acts["style_of_photo"].isEnabled()
+    live.acts["style_of_photo"].trigger()
+    until(qtbot, lambda: shown(live) == 111)
+
+
+# -- where a sample begins ------------------------------------------------------------------------
+
+
+def test_the_slider_lets_a_sample_begin_with_the_instant_picture(painter, window, engine, qtbot):
+    """At 100 % it is what it was; the recipe tells; the settings come back with it."""
+    window.studio.change_settings(replace_style(window.studio.settings, StyleChoice(8)))
+    for value, told in ((100, None), (60, {"strength": 0.6, "style": {"seed": 8}})):
+        window.generate_panel.style_row.strength.setValue(value)
+        window.studio.generate()
+        until(qtbot, lambda: not window.studio.busy)
+        assert window.studio.result.request.recipe().get("painted") == told
+    assert window.generate_panel.style_row.value.text() == "60 %"
+
+
+def test_at_nothing_forgotten_generate_keeps_the_painters_picture(painter, window, engine, qtbot):
+    """Into the history; and the grid of variations is the model's."""
+    window.generate_panel.style_row.strength.setValue(0)
+    window.studio.generate()
+    until(qtbot, lambda: len(window.keeping.history.records) == 1)
+    assert not engine.requests and window.studio.result.request.instant
+    window.acts["variations"].trigger()
+    until(qtbot, lambda: not window.studio.busy and len(engine.requests) > 0)
+    assert engine.requests[-1].painted is None
