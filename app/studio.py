@@ -481,6 +481,8 @@ class Studio(QObject):
         """The request of a whole picture begins with the instant one, as the settings say."""
         style, strength = self.settings.style, self.settings.instant_strength
         painter = self.model.painter if self.model else ""
+        if painter and painter == self.model.name:
+            strength = 0  # the model is the painter itself
         if not painter or strength == 1 or request.inpaint or request.start:
             return request
         return replace(request, painted=Painted(style.of(painter), strength))

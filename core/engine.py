@@ -27,7 +27,7 @@ from core.errors import OutOfMemory
 from core.first_step import FirstStep
 from core.guide import Guide, Terms, check_terms, guide_path
 from core.inpainting import Recorder, check_fit, last_steps
-from core.instant import painted, resized
+from core.instant import check_request, painted, resized
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
 from core.model.spec import ModelSpec
@@ -182,6 +182,8 @@ class Engine:
                 f"{self.info.name} has no instant painter. Train one with core.train --stage "
                 "instant, or begin with noise."
             )
+        if request.instant:
+            check_request(request, self.painter.checkpoint, self.painter.info)
         (height, width), factor = self.picture_size(request), self.unet.spec.factor
         if height * width > MAX_PIXELS:
             raise RequestError(

@@ -17,6 +17,7 @@ from pathlib import Path
 from core import distributed
 from core.agreement import MERGES, merge_table
 from core.command import DONE, exit_status, say
+from core.compare import compare
 from core.data_trees import SPLITS, VAL, Pair, recognise
 from core.dataset import find_pairs
 from core.device import PRECISIONS, pick_device, use_threads
@@ -62,9 +63,11 @@ def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callab
     _check(args)
     args.threads = use_threads(args.threads)
     distributed.start(pick_device())
-    if distributed.world() > 1 and (args.autoencoder_only or not args.out):
+    alone = args.autoencoder_only or args.compare
+    if distributed.world() > 1 and (alone or not args.out):
         raise InputError(
-            "Several processes share a folder: give --out. --autoencoder-only runs in one alone."
+            "Several processes share a folder: give --out. --autoencoder-only and --compare run in "
+            "one alone."
         )
     if args.autoencoder_only:
         return _run_autoencoder(args, open_segmenter)
@@ -75,6 +78,9 @@ def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callab
         _write(args.out, evaluation.of_photos())
         return DONE
     template, scales = template_request(args, args.guidance, palette), args.guidance
+    if args.compare:
+        _write(args.out, compare(evaluation, engine, replace(template, guidance_scale=scales[0])))
+        return DONE
     runs: list[dict] = []
     for scale in scales:
         name = f"_{scale:g}" if len(scales) > 1 else ""
@@ -220,6 +226,10 @@ def _check(args: argparse.Namespace) -> None:
             args.agreement_seeds is not None and args.agreement_seeds < 1,
             "--agreement-seeds must be 1 or more.",
         ),
+        (
+            args.compare and (alone or not args.weights or len(args.guidance) > 1),
+            "--compare needs --weights of a model and one --guidance scale.",
+        ),
         (args.nearest < 0, "--nearest must be 0 or more."),
         (
             args.nearest and (alone or not (args.weights and args.places)),
@@ -283,6 +293,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", type=Path, help="checkpoint to measure")
     add("--seeds", type=int, default=1, dest="count", help="pictures per layout (1)")
     add("--limit", type=int, help="the first so many layouts only")
+    add(
+        "--compare",
+        action="store_true",
+        help="measure what lies beside the model too: the instant painter, the few-step student",
+    )
     add("--real", action="store_true", help="measure the photos themselves: the ceiling")
     add("--palette", default="landscape", help="palette of the labels if no --weights (landscape)")
     add("--threads", type=int, help="threads of all networks (as torch chooses)")

@@ -98,7 +98,7 @@ class Evaluation:
             samples = [f"sample {i + 1}" for i in range(template.count)]
             heads = ["layout", *samples, *(["photo"] if measures.photos else [])]
             image = series_sheet(pictures.rows, heads)
-            self._write(figures, f"sheet{name}.png", "Layouts and their pictures", image)
+            self.write(figures, f"sheet{name}.png", "Layouts and their pictures", image)
         if self.nearest:
             self._nearest(figures, pictures, name)
         if self.labels:
@@ -118,7 +118,7 @@ class Evaluation:
         if rebuilt.rows:
             heads = ("layout", "rebuilt", "photo")
             image = series_sheet(rebuilt.rows, heads)
-            self._write(figures, "sheet.png", "Photos and their reconstructions", image)
+            self.write(figures, "sheet.png", "Photos and their reconstructions", image)
         return figures
 
     # -- parts ------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class Evaluation:
         figures["nearest"] = nearest_figures(found, self._nearest_of_photos)
         print("\n" + nearest_report(figures["nearest"]))
         title = "Pictures and the photo that is nearest to each, nearest first"
-        self._write(figures, f"nearest{name}.png", title, nearest_sheet(found))
+        self.write(figures, f"nearest{name}.png", title, nearest_sheet(found))
 
     def _labels(
         self,
@@ -163,7 +163,7 @@ class Evaluation:
         figures["labels"] = label_figures(rows, self.palette, merged, segment)
         print("\n" + label_report(figures["labels"]))
         title = "Big regions of rare labels"
-        self._write(figures, f"labels{name}.png", title, label_sheet(rows, self.palette))
+        self.write(figures, f"labels{name}.png", title, label_sheet(rows, self.palette))
 
     @cached_property
     def _photos(self) -> Series | None:
@@ -193,7 +193,7 @@ class Evaluation:
     def _networks(self) -> Sequence[FeatureNetwork]:
         return self.measures.networks
 
-    def _write(self, figures: dict, name: str, title: str, image: np.ndarray) -> None:
+    def write(self, figures: dict, name: str, title: str, image: np.ndarray) -> None:
         """A sheet, which the figures then tell of."""
         if self.out:
             write_sheet(self.out / name, image)

@@ -203,10 +203,12 @@ def painted(painter: Painter, request: SampleRequest) -> Iterator[Event]:
         layout = resized(layout, request.size)
     for seed in request.seeds:
         started = time.perf_counter()
-        choice = request.painted.style if request.painted else StyleChoice(seed)
+        told, choice = request.single(seed), StyleChoice(seed)
+        if request.painted is not None:
+            choice = request.painted.style.of(painter.info.name)
+            told = replace(told, painted=Painted(choice, 0))
         image = painter.paint(layout, style_for(painter, choice))
         seconds = time.perf_counter() - started
-        told = replace(request.single(seed), painted=Painted(choice.of(painter.info.name), 0))
         yield Result(image, told, seconds, painter.info.name)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.agreement import RARE
 from core.files import atomic_path, writing
 from core.papers import Paper, papers, papers_on
-from core.report import ROWS, kinds_of, rows_of
+from core.report import ROWS, compared, kinds_of, rows_of
 
 NOTHING = "–"
 HEADS = {
@@ -33,9 +33,12 @@ def markdown(runs: Sequence[dict]) -> str:
     about = runs[0]
     name = about.get("sampling", {}).get("weights") or about.get("weights") or "The photos"
     parts = [f"# {name} on {about['data']}", *_beginning(about)]
+    if "contender" in about:
+        parts += ["## Side by side", _compared(runs)]
     for run in runs:
         if len(runs) > 1:
-            parts.append(f"# Guidance {run['sampling']['guidance_scale']:g}")
+            scale = f"Guidance {run['sampling']['guidance_scale']:g}"
+            parts.append(f"# {run.get('contender', scale)}")
         parts += _sections(run)
     parts += _beside_papers(runs)
     parts += _networks(about)
@@ -72,6 +75,11 @@ def _sections(run: dict) -> list[str]:
         parts.append("## Sheets")
         parts += [f"{title}:\n\n![{title}]({name})" for name, title in sheets.items()]
     return parts
+
+
+def _compared(runs: Sequence[dict]) -> str:
+    heads, *rows = compared(runs)
+    return table(heads, rows)
 
 
 def _figures(run: dict) -> str:

@@ -38,6 +38,7 @@ ROWS = (
     ("PSNR", "psnr", 2),
     ("LPIPS", "lpips", 4),
 )
+TIME = ("seconds a picture", "seconds_per_picture", 3)
 KINDS = ("pictures", "photos", "reconstructions", "reference_split")
 OTHER_DISTANCES = {"fd": 3, "kd": 5}  # decimals; their keys are fd_NETWORK and kd_NETWORK
 TITLES = {"reference_split": "split", "reconstructions": "rebuilt"}
@@ -139,6 +140,16 @@ def sweep_report(runs: Sequence[dict]) -> str:
         values = [_number(column.get(key), decimals) for _, key, decimals in rows]
         lines.append(_line(scale, "", values))
     return "\n".join(lines)
+
+
+def compared(runs: Sequence[dict]) -> list[list[str]]:
+    """Head and rows of one table of runs that differ in what made their pictures."""
+    columns = [run["pictures"] | {TIME[1]: run.get(TIME[1])} for run in runs]
+    rows = [["", *(run["contender"] for run in runs)]]
+    for title, key, decimals in (*ROWS, TIME):
+        if any(key in column for column in columns):
+            rows.append([title, *(_number(column.get(key), decimals) for column in columns)])
+    return rows
 
 
 def label_report(labels: dict[str, dict]) -> str:

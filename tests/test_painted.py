@@ -133,4 +133,8 @@ def test_a_painter_is_an_engine_with_itself_for_a_painter(put_painter, palette, 
     painter = open_model(put_painter(palette), "cpu", "float32")
     assert painter.painter is painter and painter.info.painter == "tiny-instant"
     result = made(painter, request_)
-    assert result.request.painted == Painted(StyleChoice(5), 0)
+    assert np.array_equal(
+        result.image, painter.paint(request_.layout, painter.random_style(request_.seed))
+    )
+    told = made(painter, replace(request_, painted=Painted(StyleChoice(8), 0.5)))
+    assert told.request.painted == Painted(StyleChoice(8), 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSlider, QToolButton, QWidget
 
 from app.tips import set_tip
 
@@ -27,13 +27,12 @@ class StyleRow(QWidget):
 
     def __init__(self, ways: list[QAction], dice: QAction) -> None:
         super().__init__()
-        self.button = QToolButton(popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.button = QPushButton(objectName="quiet")
         menu = QMenu(self.button)
         menu.addActions(ways)
         self.button.setMenu(menu)
         self.button.setAccessibleName("Style")
         self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         set_tip(self.button, STYLE_TIP)
         self.dice = QToolButton()
         self.dice.setDefaultAction(dice)
