@@ -18,7 +18,12 @@ SECTIONS = (
     ("View", actions.VIEW + actions.LABEL_VIEW),
     (
         "Picture",
-        actions.PICTURE + actions.LIVE + actions.STEPS + actions.MATCH + actions.HISTORY,
+        actions.PICTURE
+        + actions.LIVE
+        + actions.STYLE
+        + actions.STEPS
+        + actions.MATCH
+        + actions.HISTORY,
     ),
     ("Local edits", actions.LOCAL),
     ("File and edit", actions.FILE + actions.EDIT + actions.MAP),
