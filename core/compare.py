@@ -41,7 +41,7 @@ def contenders(engine: Engine, template: SampleRequest) -> list[Contender]:
     found = [Contender(f"{engine.info.name}, {template.steps} steps", "", engine, template)]
     if engine.info.student:
         for steps in STUDENT_STEPS:
-            quick = replace(template, student=True, sampler="consistency", steps=steps)
+            quick = replace(template, student=True, steps=steps)
             found.append(Contender(f"student, {steps} steps", f"_student{steps}", engine, quick))
     if engine.painter is not None and engine.painter is not engine:
         name = engine.painter.info.name

@@ -155,7 +155,7 @@ def _made_with(args: argparse.Namespace) -> dict[str, str]:
         return {}
     made = {"weights_sha256": file_digest(args.weights)}
     student = student_path(args.weights)
-    if args.student and student.is_file():  # without one the engine says so
+    if (args.student or args.compare) and student.is_file():  # without one the engine says so
         made["student_sha256"] = file_digest(student)
     return made
 
@@ -227,8 +227,9 @@ def _check(args: argparse.Namespace) -> None:
             "--agreement-seeds must be 1 or more.",
         ),
         (
-            args.compare and (alone or not args.weights or len(args.guidance) > 1),
-            "--compare needs --weights of a model and one --guidance scale.",
+            args.compare and (alone or args.student or not args.weights or len(args.guidance) > 1),
+            "--compare needs --weights of a model and one --guidance scale; it measures the student "
+            "by itself.",
         ),
         (args.nearest < 0, "--nearest must be 0 or more."),
         (

@@ -146,9 +146,8 @@ def compared(runs: Sequence[dict]) -> list[list[str]]:
     """Head and rows of one table of runs that differ in what made their pictures."""
     columns = [run["pictures"] | {TIME[1]: run.get(TIME[1])} for run in runs]
     rows = [["", *(run["contender"] for run in runs)]]
-    for title, key, decimals in (*ROWS, TIME):
-        if any(key in column for column in columns):
-            rows.append([title, *(_number(column.get(key), decimals) for column in columns)])
+    for title, key, decimals in (*rows_of(columns), TIME):
+        rows.append([title, *(_number(column.get(key), decimals) for column in columns)])
     return rows
 
 

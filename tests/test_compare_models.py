@@ -59,8 +59,8 @@ def test_one_table_and_one_sheet_of_all_that_are_there(data, tmp_path, capsys):
     assert [r["contender"] for r in runs] == names
     assert {a for a in engine.asked} == {
         (False, "dpmpp_2m", 9),
-        (True, "consistency", 2),
-        (True, "consistency", 4),
+        (True, "dpmpp_2m", 2),
+        (True, "dpmpp_2m", 4),
     }
     assert engine.painter.seeds == [0, 1]  # each once: the sheet takes what was kept
     assert np.array(Image.open(out / "compared.png")).ndim == 3
