@@ -228,8 +228,8 @@ def _check(args: argparse.Namespace) -> None:
         ),
         (
             args.compare and (alone or args.student or not args.weights or len(args.guidance) > 1),
-            "--compare needs --weights of a model and one --guidance scale; it measures the student "
-            "by itself.",
+            "--compare needs --weights of a model and one --guidance scale; a student that lies "
+            "beside the model is measured without --student.",
         ),
         (args.nearest < 0, "--nearest must be 0 or more."),
         (

@@ -7,7 +7,7 @@ threads and cores.
 """
 
 import time
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,14 +28,24 @@ REACH = 24  # pixels around a stroke that the network may well change with it: t
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+def model_alone():
+    """The bundled model without a painter, which would answer in its place."""
+    engine = open_engine(WEIGHTS)
+    engine.painter, engine.info = None, replace(engine.info, painter="")
+    return engine
+
+
 @pytest.fixture
 def window(qapp, tmp_path):
     """The start scene, live, with the bundled model, after its first pictures."""
+    yield from live_window(qapp, tmp_path, model_alone)
+
+
+def live_window(qapp, tmp_path, opened):
+    """The same, for any engine that `opened` gives."""
     store = Store(tmp_path / "settings.ini")
     palette = Palette.load("landscape")
-    window = build_window(
-        qapp, partial(open_engine, WEIGHTS), palette, store=store, data=tmp_path / "data"
-    )
+    window = build_window(qapp, opened, palette, store=store, data=tmp_path / "data")
     window.show()
     window.studio.start()
     wait_until(lambda: window.studio.model is not None)
