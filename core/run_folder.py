@@ -51,11 +51,12 @@ class RunFolder:
 
     def save(self, stage: Stage, run: TrainRun, about: dict, training: dict, licence: str) -> None:
         """The checkpoint for use, then the state for resuming; each replaces its elder whole."""
+        averaged = run.ema_state()  # every process asks: it may have a share
         if distributed.rank() == 0:
-            checkpoint, modules = stage.export(run.ema_state())
+            checkpoint, modules = stage.export(averaged)
             checkpoint = replace(checkpoint, training=training, licence=licence)
             checkpoint.save(self.weights, modules, torch.float16)
-            run.save(self.state, about)
+        run.save(self.state, about)
         distributed.barrier()
 
     def log(self, done: StepDone, rate: float) -> None:
@@ -94,8 +95,9 @@ class RunFolder:
 
     def write_sheet(self, stage: Stage, run: TrainRun) -> None:
         """A sheet of samples with the averaged weights."""
+        averaged = run.ema_state()  # every process asks: it may have a share
         if distributed.rank() == 0:
-            image = sheet(stage.sheet(run.ema_state()))
+            image = sheet(stage.sheet(averaged))
             path = self.path / "sheets" / f"{run.step:07d}.png"
             with self._writing(path), atomic_path(path) as part:
                 Image.fromarray(image).save(part, "PNG")

@@ -169,13 +169,27 @@ def prepared(
     beacon.tell(text="getting the model ready")
     torch.manual_seed(args.seed)  # the random weights that training starts from
     stage = make_stage(args, data, device)
-    run = TrainRun(stage.objective, settings_of(args, device), device)
+    if args.shard:
+        check_sharding(args, stage)
+    run = TrainRun(stage.objective, settings_of(args, device), device, args.shard)
     about = stage.about()
     if args.resume:
         run.load(folder.state, about)
         folder.forget_after(run.step)
         say(f"Going on from step {run.step} of {args.steps}.")
     return drive(args, folder, stage, run, about, beacon)
+
+
+def check_sharding(args: argparse.Namespace, stage: Stage) -> None:
+    """Refuse to divide what cannot be divided. Raises `TrainingError`."""
+    whole = isinstance(stage.objective.model, SDMUNet) and args.stage == "diffusion"
+    if not whole or args.compile:
+        raise TrainingError(
+            "--shard is for a whole U-Net that learns to denoise. Leave it out for others, --lora "
+            "and --compile."
+        )
+    if not torch.distributed.is_initialized():
+        raise TrainingError("--shard divides a network among processes: start them by torchrun.")
 
 
 def use_checkpointing(model: torch.nn.Module) -> None:
@@ -453,6 +467,7 @@ def _add_optimiser(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep less for the way back: slower, far less memory",
     )
+    add("--shard", action="store_true", help="under torchrun: each process keeps a share (FSDP)")
     add("--seed", type=int, default=0)
     add("--device", help="cuda, mps or cpu; default: the best there is")
     add(

@@ -25,8 +25,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from core.dataset import sample_seed
 from core.device import PRECISIONS
+from core.distributed import rank
 from core.errors import InputError
 from core.files import atomic_path
+from core.sharding import gathered, own, shard, shared_as, whole, with_share
 
 
 class TrainingError(InputError):
@@ -79,16 +81,29 @@ class TrainRun:
     names begin so. Each such group is clipped by its own norm. It may also have `betas` of its own
     for Adam: those of adversaries forget faster.
 
+    With `sharded` each process keeps a share of the network, see `core.sharding`; `ema_state`,
+    `save` and `load` must then be called in all of them.
+
     Raises `TrainingError` from `load` if a state file is damaged or belongs to another network.
     """
 
-    def __init__(self, objective: nn.Module, settings: TrainSettings, device: torch.device) -> None:
-        self.objective = objective.to(device, memory_format=torch.channels_last)
-        self.settings, self.device = settings, device
+    def __init__(
+        self,
+        objective: nn.Module,
+        settings: TrainSettings,
+        device: torch.device,
+        sharded: bool = False,
+    ) -> None:
+        if sharded:
+            shard(objective.model, device)
+            self.objective = objective.to(device)
+        else:
+            self.objective = objective.to(device, memory_format=torch.channels_last)
+        self.settings, self.device, self.sharded = settings, device, sharded
         self.step = 0
         trained = {k: p for k, p in objective.model.named_parameters() if p.requires_grad}
         self.names, self.parameters = list(trained), list(trained.values())
-        self.ema = [p.detach().clone() for p in self.parameters]
+        self.ema = [own(p.detach()).clone() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(
             grouped(trained, getattr(objective, "lr_scales", {})),
             settings.lr,
@@ -99,21 +114,31 @@ class TrainRun:
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
 
     def ema_state(self) -> dict[str, Tensor]:
-        """State dict of the trained network with the averaged parameters in place."""
-        averaged = dict(zip(self.names, self.ema, strict=True))
-        return {
-            k: averaged.get(k, v).detach() for k, v in self.objective.model.state_dict().items()
-        }
+        """State dict of the trained network with the averaged parameters in place.
+
+        Of a sharded network it is on the CPU, and empty in all processes but the first.
+        """
+        state = self.objective.model.state_dict() | self._averaged()
+        return gathered(state, rank() == 0) if self.sharded else state
+
+    def _averaged(self) -> dict[str, Tensor]:
+        shares = zip(self.names, self.ema, self.parameters, strict=True)
+        return {name: with_share(share, like.detach()) for name, share, like in shares}
 
     def update_ema(self) -> None:
-        torch._foreach_lerp_(
-            self.ema, [p.detach() for p in self.parameters], 1 - self.settings.ema_at(self.step)
-        )
+        shares = [own(p.detach()) for p in self.parameters]
+        torch._foreach_lerp_(self.ema, shares, 1 - self.settings.ema_at(self.step))
 
     # -- the state on disk ------------------------------------------------------------------------
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
-        """Write the whole state, atomically. `about` describes the run and is checked by `load`."""
+        """Write the whole state, atomically; the first process does.
+
+        `about` describes the run and is checked by `load`.
+        """
+        tensors = self._tensors()
+        if rank():
+            return
         header = {
             "step": self.step,
             "settings": asdict(self.settings),
@@ -122,7 +147,7 @@ class TrainRun:
         }
         try:
             with atomic_path(path) as part:
-                save_file(self._tensors(), part, {"run": json.dumps(header)})
+                save_file(tensors, part, {"run": json.dumps(header)})
         except (OSError, SafetensorError) as error:
             raise TrainingError(
                 f"{path} could not be written: {error}. The last complete checkpoint is intact; "
@@ -147,22 +172,25 @@ class TrainRun:
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"model.{k}": v for k, v in self.objective.model.state_dict().items()}
-        tensors |= {f"ema.{k}": v for k, v in zip(self.names, self.ema, strict=True)}
+        tensors |= {f"ema.{k}": v for k, v in self._averaged().items()}
         for name, parameter in zip(self.names, self.parameters, strict=True):
             for part, value in self.optimizer.state[parameter].items():
                 tensors[f"{part}.{name}"] = value
-        return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        return gathered(tensors, rank() == 0)
 
     def _restore(self, path: Path, tensors: dict[str, Tensor]) -> None:
         model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        present = self.objective.model.state_dict()
         try:
-            self.objective.model.load_state_dict(model)
+            self.objective.model.load_state_dict(
+                {k: shared_as(v, present[k]) if k in present else v for k, v in model.items()}
+            )
         except RuntimeError as error:
             raise TrainingError(
                 f"{path} holds another network: {str(error).splitlines()[-1].strip()}"
             ) from error
         for name, parameter, averaged in zip(self.names, self.parameters, self.ema, strict=True):
-            averaged.copy_(tensors[f"ema.{name}"])
+            averaged.copy_(own(shared_as(tensors[f"ema.{name}"], parameter)))
             if f"exp_avg.{name}" in tensors:  # there are no moments before the first step
                 self.optimizer.state[parameter] = {
                     "step": tensors[f"step.{name}"].to(self.device),
@@ -184,7 +212,7 @@ def grouped(
 
 def _like(parameter: Tensor, values: Tensor) -> Tensor:
     """`values` in the parameter's own memory layout: the fused optimiser walks both abreast."""
-    return torch.empty_like(parameter, requires_grad=False).copy_(values)
+    return torch.empty_like(parameter, requires_grad=False).copy_(shared_as(values, parameter))
 
 
 def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -227,7 +255,7 @@ def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepD
         values: dict[str, float] = {}
         parts = split(batch, run.settings.accumulate)
         for number, (part, share) in enumerate(parts, start=1):
-            with synced(module, number == len(parts)):
+            with synced(run, module, number == len(parts)):
                 with autocast:
                     losses = module(
                         {k: v.to(run.device, non_blocking=True) for k, v in part.items()}
@@ -248,14 +276,18 @@ def train(run: TrainRun, batches: Iterable[dict[str, Tensor]]) -> Iterator[StepD
 
 def split(batch: dict[str, Tensor], count: int) -> list[tuple[dict[str, Tensor], float]]:
     """A batch in up to `count` parts, each with its share of the samples."""
-    size = len(batch["seed"])
+    if count == 1:
+        return [(batch, 1.0)]
+    size = len(next(iter(batch.values())))
     columns = {k: v.tensor_split(min(count, size)) for k, v in batch.items()}
     parts = [dict(zip(columns, rows, strict=True)) for rows in zip(*columns.values(), strict=True)]
-    return [(part, len(part["seed"]) / size) for part in parts]
+    return [(part, len(next(iter(part.values()))) / size) for part in parts]
 
 
-def synced(module: nn.Module, last: bool) -> AbstractContextManager:
+def synced(run: TrainRun, module: nn.Module, last: bool) -> AbstractContextManager:
     """Processes average their gradients once a step: with the last part of the batch."""
+    if run.sharded:
+        run.objective.model.set_requires_gradient_sync(last)
     waits = isinstance(module, DistributedDataParallel) and not last
     return module.no_sync() if waits else nullcontext()
 
@@ -270,12 +302,12 @@ def _update(run: TrainRun) -> float:
     run.scaler.step(run.optimizer)
     run.scaler.update()
     run.optimizer.zero_grad(set_to_none=True)
-    return float(norm)
+    return float(whole(norm))
 
 
 def distributed(run: TrainRun) -> nn.Module:
     """The objective, wrapped for gradient averaging when there are several processes."""
-    if not dist.is_initialized():
+    if run.sharded or not dist.is_initialized():
         return run.objective
     ids = [run.device.index] if run.device.type == "cuda" else None
     return DistributedDataParallel(run.objective, device_ids=ids)

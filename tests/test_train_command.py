@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -354,26 +355,46 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(command, tmp_path):
     assert all(torch.equal(whole[key], killed[key]) for key in whole)
 
 
-def test_torchrun_with_two_processes(command, tmp_path):
-    """Under torchrun the weights are those of one process with the same global batch."""
-    arguments = command("two", "--steps", "3")
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "core.train",
-    ]
+@pytest.mark.parametrize(
+    "more", [[], ["--shard", "--accumulate", "2", "--checkpointing"]], ids=["copies", "shares"]
+)
+def test_two_processes_do_what_one_does(command, tmp_path, more):
+    """Under torchrun, whole or in shares; and one process goes on with what two have begun.
+
+    With a small learning rate: Adam makes much of a gradient that is next to nothing.
+    """
+    slow = ["--lr", "1e-5", "--label-dropout", "0.3"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
-    subprocess.run(
-        [*torchrun, *arguments], cwd=ROOT, env=environment, check=True, capture_output=True
+    arguments = command("two", "--steps", "3", *slow, *more)
+    done = subprocess.run(
+        [*torchrun, "--master-port", str(free_port()), "-m", "core.train", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
-    assert train.main(command("one", "--steps", "3")) == 0
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert train.main(command("two", "--steps", "4", "--resume", *slow)) == 0
+    assert train.main(command("one", "--steps", "4", *slow)) == 0
+    one, two = (load_file(tmp_path / name / "state.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys()
     for key in one:
-        torch.testing.assert_close(one[key].float(), two[key].float(), atol=2e-3, rtol=0)
+        torch.testing.assert_close(two[key], one[key], atol=1e-5, rtol=0)
+    assert weights(tmp_path / "two").keys() == weights(tmp_path / "one").keys()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_what_cannot_be_shared_is_refused(command, capsys):
+    """A network is divided among processes, and a U-Net alone can be."""
+    assert "torchrun" in refused(command("one", "--shard"), capsys)
+    more = ("--stage", "autoencoder", "--shard")
+    assert "whole U-Net" in refused(command("ae", *more, spec=SMALL_AUTOENCODER), capsys)
 
 
 # -- bad input ------------------------------------------------------------------------------------
