@@ -32,7 +32,7 @@ from core.seen import Seen
 
 Look = Callable[[Tensor, int], Seen]  # of x_t; differentiable
 Score = Callable[[Seen, Seen], Tensor]  # what is seen, what is wanted -> [N]
-STRIDE = 0.1  # of the even rule, in deviations of x0: docs/decisions/016 has the measurements
+STRIDE = 0.25  # of the even rule, in deviations of x0: docs/decisions/016 has the measurements
 TINY = 1e-12
 
 
@@ -214,11 +214,12 @@ def rule_of(name: str, schedule: Schedule, sampler: str, path: Sequence[int]) ->
 class LowPass:
     """`constrain(x, t)`: large shapes and their colours are those of a reference (ILVR).
 
-    x <- x + w (phi(y_t) - phi(x)): phi keeps what is larger than `cells`, y_t is the reference x0
-    under the noise of timestep t, the same noise all the way down, as a deterministic sampler
-    needs. The paper works on pixels; of a latent model it is the latents that are low-passed.
-    reference: `[1, C, h, w]`. noise: `[N, C, h, w]`. mask: `[1, 1, h, w]` or None. after: what
-    else constrains x, and has the last word.
+    x <- x + phi(y_t) - phi(x): phi keeps what is larger than `cells`, y_t is the reference x0 under
+    the noise of timestep t, the same noise all the way down, as a deterministic sampler needs. The
+    paper works on pixels; of a latent model it is the latents that are low-passed.
+    reference: `[1, C, h, w]`. noise: `[N, C, h, w]`. mask: `[1, 1, h, w]` or None. weight: of the
+    timesteps, from the noisiest on; after them the model makes of the colours what it thinks right
+    (the paper's range of conditioning). after: what else constrains x, and has the last word.
     """
 
     def __init__(
@@ -232,10 +233,13 @@ class LowPass:
         after: Constrain = lambda x, t: x,
     ) -> None:
         self.schedule, self.reference, self.noise = schedule, reference, noise
-        self.cells, self.share = cells, min(1.0, weight) * (1.0 if mask is None else mask)
+        self.cells, self.share = cells, 1.0 if mask is None else mask
+        self.last = -1 if weight >= 1 else round((1 - weight) * len(schedule))
         self.after = after
 
     def __call__(self, x: Tensor, t: int) -> Tensor:
+        if t < self.last:
+            return self.after(x, t)
         wanted = self.reference if t < 0 else self.schedule.q_sample(self.reference, t, self.noise)
         return self.after(x + self.share * low_pass(wanted - x, self.cells), t)
 

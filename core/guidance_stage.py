@@ -33,6 +33,8 @@ CLEAN = 0.15  # share of the samples that are seen without noise
 MOST_WORDS = 3  # in a bag
 NEGATED = 0.2  # share of a bag's words that say what is not there
 CLEAN_SALT, BAG_SALT = 5, 6
+RIDGE = 0.3  # of the fitted words, in variances of an embedding's numbers
+FITTED, FITTED_NOISE = 3000, 0.8  # pictures that words are fitted to, up to that share of the noise
 SHEET_WORDS, SHEET_PHOTOS = 12, 8  # rows and columns of the sheet
 
 
@@ -128,6 +130,21 @@ def bag_of(targets: Tensor, seed: int) -> Tensor:
     return torch.from_numpy(bag).to(targets.device)
 
 
+def fitted_words(seen: Tensor, targets: Tensor) -> Tensor:
+    """Vectors `[words, D]` of length 1: the directions of embeddings `[N, D]` in which pictures
+    that show a concept differ from the others, by ridge regression of targets `[N, words]`.
+
+    Training moves words and pictures to each other and leaves words that belong together where they
+    began. So fitted, snow is near ice and far from the desert, and the negation of a word is what
+    pictures without it look like.
+    """
+    apart, shown = seen - seen.mean(0), targets - targets.mean(0)
+    spread = apart.T @ apart / len(seen)
+    ridge = RIDGE * spread.diagonal().mean() * torch.eye(len(spread), device=seen.device)
+    towards = apart.T @ shown / (shown.abs().sum(0) + 1e-6)
+    return F.normalize(torch.linalg.solve(spread + ridge, towards).T)
+
+
 class SceneStage:
     """Trains the encoder; exports it as a checkpoint of its own. vocabulary: None without words."""
 
@@ -151,6 +168,8 @@ class SceneStage:
     def export(
         self, state: Mapping[str, Tensor]
     ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        if self.vocabulary:
+            state = {**state, "words": self._fitted(state)}
         checkpoint = Checkpoint(
             self.dataset.data.palette,
             schedule=self.schedule,
@@ -158,6 +177,22 @@ class SceneStage:
             vocabulary=self.vocabulary,
         )
         return checkpoint, {"guidance": state}
+
+    @torch.no_grad()
+    def _fitted(self, state: Mapping[str, Tensor]) -> Tensor:
+        """The concepts' vectors, fitted anew to what the averaged encoder sees through noise."""
+        model = filled(SceneEncoder(self.spec), state, self.device)
+        schedule = self.schedule.build()
+        chosen = range(0, len(self.dataset), max(1, len(self.dataset) // FITTED))
+        seen = []
+        for index in chosen:
+            seeds = torch.tensor([index])
+            t = (FITTED_NOISE * len(schedule) * seeded_uniform(seeds, self.device, T_SALT)).long()
+            x0 = self.dataset.x0(index)[None].to(self.device)
+            x = schedule.q_sample(x0, t, seeded_noise(seeds, x0.shape[1:], self.device))
+            seen.append(model(x, (t + 1) / len(schedule)).embedding)
+        targets = [self.dataset.targets[index // self.dataset.crops] for index in chosen]
+        return fitted_words(torch.cat(seen), torch.stack(targets).to(self.device))
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         """The photos that fit best: a row for each of some words, or for each of some photos."""

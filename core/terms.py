@@ -25,7 +25,8 @@ class GuidanceTerm:
 
     kind: "text" asks for words; "content" for what a reference shows, "style" for its textures and
     light, "colours" for its large shapes and their colours (ILVR).
-    weight: 1 is a good strength of each kind, 0 is none; of "colours" 1 is already all.
+    weight: 1 is a good strength of each kind, 0 is none; of "colours" the share of the way on which
+    they are kept, so that 1 is all.
     text: of "text", words of the model's vocabulary. reference: of all others, a picture uint8
     `[H, W, 3]` of any size. name: what the reference is called, for the recipe.
     labels: ids where it acts; empty for everywhere.

@@ -9,7 +9,14 @@ import torch
 from core.captions import Evidence, measures, ranked, read_table
 from core.dataset import PairDataset, Sample, find_pairs
 from core.errors import InputError
-from core.guidance_stage import SceneDataset, SceneObjective, SceneStage, bag_of, contrast
+from core.guidance_stage import (
+    SceneDataset,
+    SceneObjective,
+    SceneStage,
+    bag_of,
+    contrast,
+    fitted_words,
+)
 from core.guide import Guide
 from core.model.scene_encoder import SceneEncoder
 from core.model.spec import SceneEncoderSpec
@@ -152,6 +159,17 @@ def test_a_bag_is_true_of_its_picture():
     assert (bags[:, 0] >= 0).all() and (bags[:, [1, 2, 4]] <= 0).all()
     assert ((bags != 0).sum(1) <= 3).all() and (bags != 0).any(1).all() and (bags < 0).any()
     torch.testing.assert_close(bag_of(targets, 5), bags[5])
+
+
+def test_words_are_fitted_to_what_is_seen():
+    """The direction in which pictures that show a concept differ from the others."""
+    generator = torch.Generator().manual_seed(0)
+    targets = (torch.rand(400, 2, generator=generator) > 0.5).float()
+    noise = 0.05 * torch.randn(400, 5, generator=generator)
+    seen = torch.cat([targets, targets[:, :1], torch.zeros(400, 2)], dim=1) + noise + 3
+    first, second = fitted_words(seen, targets)
+    torch.testing.assert_close(first, torch.tensor([0.7, 0, 0.7, 0, 0]), rtol=0, atol=0.1)
+    torch.testing.assert_close(second, torch.tensor([0, 1.0, 0, 0, 0]), rtol=0, atol=0.1)
 
 
 def test_without_words_pictures_alone_are_learned(data):

@@ -1,0 +1,260 @@
+"""Measure what words and references do to pictures, beside none, with the same seeds and layouts.
+
+    python -m docs.measure_guidance text DATA --places FILE   ten prompts: scores, agreement
+    python -m docs.measure_guidance references DATA           style, content, retrieval
+    python -m docs.measure_guidance time DATA                 a step with terms beside one without
+
+DATA has images/, labels/ and captions.csv of photos that no network was trained on. FILE is the
+Places365 network with its scene attributes; what it has no attribute for is read off its features
+by a linear probe of the captions' tags. `text` also draws a sheet: rows prompts, columns layouts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from core.agreement import confusion, mean_interval, mean_iou
+from core.captions import CAPTIONS, read_table
+from core.dataset import Pair, find_pairs, read_pair
+from core.engine import Engine
+from core.features import open_places
+from core.guidance import likeness, style
+from core.request import Layout, Result, SampleRequest
+from core.sample import DEFAULT_WEIGHTS
+from core.seen import Seen
+from core.sheets import sheet
+from core.terms import GuidanceTerm
+
+# prompt: a scene attribute of the network, or a tag of the captions
+PROMPTS = {
+    "sunset": ("tag", "sunset"),
+    "snow": ("attribute", "snow"),
+    "foggy": ("tag", "foggy"),
+    "night": ("tag", "night"),
+    "stormy sea": ("attribute", "surf"),
+    "dry": ("attribute", "dry"),
+    "lush": ("attribute", "vegetation"),
+    "golden": ("tag", "golden"),
+    "cold": ("attribute", "cold"),
+    "sunny": ("attribute", "sunny"),
+}
+RIDGE = 100.0  # of the probe, on standardised features
+CANDIDATES = 100  # references that the retrieval chooses among
+SHEET_COLUMNS, SHEET_SIDE = 6, 144
+SHEET = Path(__file__).parent / "sheets" / "words.png"
+
+Score = Callable[[np.ndarray], np.ndarray]  # features [N, 512] -> [N]
+
+
+class Maker:
+    """Pictures of the layouts of a folder; each has its own seed."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.engine = Engine.open(options.weights)
+        self.palette, self.steps, self.weight = (
+            self.engine.info.palette,
+            options.steps,
+            options.weight,
+        )
+        self.all, _ = find_pairs(options.data)
+        self.pairs: Sequence[Pair] = self.all[:: max(1, len(self.all) // options.count)]
+        self.pairs = self.pairs[: options.count]
+
+    def labels(self, number: int) -> np.ndarray:
+        return read_pair(self.pairs[number], self.palette).labels
+
+    def picture(self, number: int, *terms: GuidanceTerm, steps: int | None = None) -> np.ndarray:
+        request = SampleRequest(
+            Layout(self.labels(number), self.palette),
+            steps=steps or self.steps,
+            guidance_scale=2.0,
+            seed=number,
+            preview_every=0,
+            terms=terms,
+        )
+        (result,) = (e for e in self.engine.sample(request) if isinstance(e, Result))
+        return result.image
+
+    def agreement(self, number: int, picture: np.ndarray) -> np.ndarray:
+        """Confusion of the layout with what the model's own segmenter finds."""
+        truth = self.labels(number)
+        return confusion(truth, self.engine.segmenter(picture, truth.shape), len(self.palette))
+
+    @torch.no_grad()
+    def seen(self, picture: np.ndarray) -> Seen:
+        """What the encoder of guidance sees of a finished picture."""
+        return self.engine.guide.look(self.engine.encode(picture[None]), -1)
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+def text(options: argparse.Namespace) -> None:
+    """Print a row for each prompt, and draw the sheet."""
+    maker = Maker(options)
+    network = open_places(options.places)
+    photos = [read_pair(pair, maker.palette).image for pair in maker.all]
+    scores = _scores(options, network(photos), maker.all)
+    plain = [maker.picture(n) for n in range(len(maker.pairs))]
+    features = network(plain)
+    before = sum(maker.agreement(n, picture) for n, picture in enumerate(plain))
+    rows, captions = [[_small(p) for p in plain[:SHEET_COLUMNS]]], [["no words"]]
+    print(f"{len(plain)} layouts, {maker.steps} steps, weight {maker.weight:g}\n")
+    print("| prompt | rises for | by (σ of pictures) | 95 % | mIoU | of before |")
+    print("|---|---|---|---|---|---|")
+    print(f"| none | | | | {mean_iou(before):.3f} | |")
+    for prompt in options.prompts or PROMPTS:
+        term = GuidanceTerm("text", maker.weight, prompt)
+        made = [maker.picture(n, term) for n in range(len(plain))]
+        old, new = scores[prompt](features), scores[prompt](network(made))
+        rise = (new - old) / old.std()
+        after = sum(maker.agreement(n, picture) for n, picture in enumerate(made))
+        low, high = mean_interval(rise)
+        print(
+            f"| {prompt} | {(rise > 0).mean():.0%} | {rise.mean():.2f} | {low:.2f} to {high:.2f} | "
+            f"{mean_iou(after):.3f} | {mean_iou(after) / mean_iou(before):.0%} |",
+            flush=True,
+        )
+        rows.append([_small(p) for p in made[:SHEET_COLUMNS]])
+        captions.append([prompt])
+    Image.fromarray(sheet(rows, captions)).save(options.sheet)
+
+
+def _scores(
+    options: argparse.Namespace, features: np.ndarray, pairs: Sequence[Pair]
+) -> dict[str, Score]:
+    """How strongly features show each prompt."""
+    attributes = load_file(options.places)["scene_attributes.weight"].float().numpy()
+    names = (options.places.parent / "scene_attributes.txt").read_text().split("\n")
+    captions = read_table(options.data / CAPTIONS)
+    found: dict[str, Score] = {}
+    for prompt, (kind, name) in PROMPTS.items():
+        if kind == "attribute":
+            direction = attributes[names.index(name)]
+        else:
+            shown = [name in captions[pair.name]["tags"].split(";") for pair in pairs]
+            direction = probe(features, np.array(shown, np.float64))
+        found[prompt] = lambda f, d=direction: f @ d
+    return found
+
+
+def probe(features: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """A direction `[D]` of features `[N, D]` that tells `target` `[N]`: ridge regression."""
+    spread = features.std(0) + 1e-6
+    x, y = (features - features.mean(0)) / spread, target - target.mean()
+    return np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ y) / spread
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    return np.array(Image.fromarray(picture).resize((SHEET_SIDE, SHEET_SIDE)))
+
+
+# -- references -----------------------------------------------------------------------------------
+
+
+def references(options: argparse.Namespace) -> None:
+    """Print how far pictures go towards references: photos of other layouts of the folder."""
+    maker = Maker(options)
+    chosen = maker.all[:: max(1, len(maker.all) // CANDIDATES)][:CANDIDATES]
+    photos = [read_pair(pair, maker.palette).image for pair in chosen]
+    seen = [maker.seen(photo) for photo in photos]
+    rows: dict[str, list[list[float]]] = {"style": [], "content": []}
+    for number in range(len(maker.pairs)):
+        own = (len(chosen) // 2 + 7 * number) % len(chosen)
+        plain = maker.picture(number)
+        for kind in rows:
+            term = GuidanceTerm(kind, maker.weight, reference=photos[own])
+            made = maker.picture(number, term)
+            rows[kind].append(_compared(maker, plain, made, seen, own))
+    print(f"{len(maker.pairs)} layouts, {maker.steps} steps, weight {maker.weight:g}\n")
+    for kind, found in rows.items():
+        gram, cosine, before, after = np.array(found).T
+        print(
+            f"{kind}: Gram distance {np.median(gram) - 1:+.0%} (median; falls for "
+            f"{(gram < 1).mean():.0%}), cosine {cosine.mean():+.2f} {_interval(cosine)}; the "
+            f"reference is among the first five of {len(chosen)} for {after.mean():.0%} "
+            f"(without the term {before.mean():.0%})"
+        )
+
+
+def _compared(
+    maker: Maker, plain: np.ndarray, made: np.ndarray, seen: Sequence[Seen], own: int
+) -> list[float]:
+    """Ratio of Gram distances, rise of the cosine, and whether the reference is among the first
+    five, before and after."""
+    old, new = maker.seen(plain), maker.seen(made)
+    distances = [-float(style(one, seen[own])) for one in (old, new)]
+    cosines = [float(likeness(one, seen[own])) for one in (old, new)]
+    ranks = [sum(float(likeness(one, s)) > c for s in seen) for one, c in zip((old, new), cosines)]
+    return [distances[1] / distances[0], cosines[1] - cosines[0], *(rank < 5 for rank in ranks)]
+
+
+def _interval(values: np.ndarray) -> str:
+    low, high = mean_interval(values)
+    return f"({low:.2f} to {high:.2f})"
+
+
+# -- time -----------------------------------------------------------------------------------------
+
+
+def timing(options: argparse.Namespace) -> None:
+    """Print the processor's time of a step with terms, beside one without: the least of several."""
+    maker = Maker(options)
+    photo = read_pair(maker.all[-1], maker.palette).image
+    style_term = GuidanceTerm("style", reference=photo)
+    cases = {
+        "none": (),
+        "text": (GuidanceTerm("text", text="sunset"),),
+        "style": (style_term,),
+        "text, content and style": (
+            GuidanceTerm("text", text="sunset"),
+            GuidanceTerm("content", reference=photo),
+            style_term,
+        ),
+    }
+    plain = None
+    for name, terms in cases.items():
+        step = min(_step_time(maker, terms) for _ in range(options.count))
+        plain = plain or step
+        print(f"{name}: {step * 1000:.0f} ms a step, {step / plain:.2f} of an unguided one")
+
+
+def _step_time(maker: Maker, terms: tuple[GuidanceTerm, ...]) -> float:
+    """Seconds a step: what nine steps take more than three."""
+    times = []
+    for steps in (3, 9):
+        start = time.process_time()
+        maker.picture(0, *terms, steps=steps)
+        times.append(time.process_time() - start)
+    return (times[1] - times[0]) / 6
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("what", choices=("text", "references", "time"))
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--places", type=Path, help="the Places365 network, for `text`")
+    parser.add_argument("--count", type=int, default=200, help="layouts (200)")
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--weight", type=float, default=1.0, help="of the term (1)")
+    parser.add_argument("--prompts", nargs="+", choices=list(PROMPTS), help="only these")
+    parser.add_argument("--sheet", type=Path, default=SHEET)
+    options = parser.parse_args()
+    if options.what == "text" and options.places is None:
+        parser.error("the scores of words come from a network: give --places")
+    {"text": text, "references": references, "time": timing}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()
