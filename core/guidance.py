@@ -32,7 +32,7 @@ from core.seen import Seen
 
 Look = Callable[[Tensor, int], Seen]  # of x_t; differentiable
 Score = Callable[[Seen, Seen], Tensor]  # what is seen, what is wanted -> [N]
-STRIDE = 0.25  # of the even rule, in deviations of x0: docs/decisions/016 has the measurements
+STRIDE = 0.25  # of the even rule, in deviations of x0: docs/decisions/018 has the measurements
 TINY = 1e-12
 
 
