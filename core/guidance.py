@@ -9,9 +9,11 @@ prediction is a rule:
             moves by Sigma g (the paper's algorithm 1). g is the weighted sum of raw gradients.
             As a shift of x0 that is (1 - abar_t) / sqrt(abar_t) g: beyond bounds at the first
             steps, where few-step samplers take x0 at its word.
-    even    x0 moves by `STRIDE` sqrt(1 - abar_t) along each term's gradient brought to the same
+    even    x0 moves by stride (1 - abar_t)^early along each term's gradient brought to the same
             size, times its weight: the same strength whatever the term's units, the sampler and the
-            number of steps; and eps along with it.
+            number of steps; and eps along with it. Words act while light and colours are decided:
+            what comes after makes a picture of it that keeps to its layout. Textures, that is
+            style, are decided later.
 
 The colours of a reference (ILVR, Choi et al. 2021) are no gradient but a constraint on x_t.
 """
@@ -32,7 +34,6 @@ from core.seen import Seen
 
 Look = Callable[[Tensor, int], Seen]  # of x_t; differentiable
 Score = Callable[[Seen, Seen], Tensor]  # what is seen, what is wanted -> [N]
-STRIDE = 0.25  # of the even rule, in deviations of x0: docs/decisions/018 has the measurements
 TINY = 1e-12
 
 
@@ -66,11 +67,19 @@ def _apart(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().sum((1, 2)) / b.square().sum((1, 2))
 
 
-TERMS: dict[str, Score] = {
-    "text": likeness,
-    "content": likeness,
-    "structure": structure,
-    "style": style,
+class Kind(NamedTuple):
+    """A score, and how the even rule follows it: stride in deviations of x0, and how early."""
+
+    score: Score
+    stride: float
+    early: float
+
+
+TERMS = {  # docs/decisions/018 has the measurements
+    "text": Kind(likeness, 0.45, 8),
+    "content": Kind(likeness, 0.35, 8),
+    "structure": Kind(structure, 0.3, 4),
+    "style": Kind(style, 0.3, 1),
 }
 
 
@@ -81,21 +90,20 @@ class Pull(NamedTuple):
     """A term, ready. wanted: what should be seen at timestep t. mask: `[1, 1, h, w]`, where it
     acts; None for everywhere."""
 
-    score: Score
+    kind: Kind
     wanted: Callable[[int], Seen]
     weight: float
     mask: Tensor | None = None
 
 
-class Pushes(NamedTuple):
-    """The weighted gradients of the terms, each `[N, C, h, w]`, and their masks."""
+class Push(NamedTuple):
+    """A pull, and the gradient of its score `[N, C, h, w]`."""
 
-    gradients: list[Tensor]
-    weights: list[float]
-    masks: list[Tensor | None]
+    pull: Pull
+    gradient: Tensor
 
 
-Rule = Callable[[Pushes, Prediction, int], Tensor]  # -> how far x0 moves, [N, C, h, w]
+Rule = Callable[[list[Push], Prediction, int], Tensor]  # -> how far x0 moves, [N, C, h, w]
 
 
 class Guided:
@@ -120,8 +128,8 @@ class Guided:
         prediction = self.denoise(x, t)
         parts = [self.gradients(part, t) for part in x.split(self.chunk)]
         gradients = [torch.cat(own) for own in zip(*parts, strict=True)]
-        weights, masks = ([getattr(p, name) for p in self.pulls] for name in ("weight", "mask"))
-        x0 = prediction.x0 + self.rule(Pushes(gradients, weights, masks), prediction, t)
+        pushes = [Push(*both) for both in zip(self.pulls, gradients, strict=True)]
+        x0 = prediction.x0 + self.rule(pushes, prediction, t)
         return Prediction(self.schedule.eps_from_x0(x, t, x0), x0, prediction.v)
 
     def gradients(self, x: Tensor, t: int) -> list[Tensor]:
@@ -129,7 +137,7 @@ class Guided:
         with torch.inference_mode(False), torch.enable_grad():
             x = x.detach().clone().requires_grad_(True)  # of an inference tensor there is none
             seen = self.look(x, t)
-            scores = [pull.score(seen, pull.wanted(t)).sum() for pull in self.pulls]
+            scores = [pull.kind.score(seen, pull.wanted(t)).sum() for pull in self.pulls]
             last = len(scores) - 1
             return [
                 torch.autograd.grad(score, x, retain_graph=number < last)[0]
@@ -140,20 +148,22 @@ class Guided:
 # -- rules ----------------------------------------------------------------------------------------
 
 
-def even(schedule: Schedule, stride: float = STRIDE) -> Rule:
-    """Every term moves x0 equally far, and less the less noise is left."""
+def even(schedule: Schedule) -> Rule:
+    """Every term moves x0 as far as its kind says, however large its gradient is."""
 
-    def rule(pushes: Pushes, prediction: Prediction, t: int) -> Tensor:
-        parts = zip(*pushes, strict=True)
-        total = sum(weight * masked(unit(g, mask), mask) for g, weight, mask in parts)
-        return stride * math.sqrt(1 - schedule.abar(t)) * total
+    def rule(pushes: list[Push], prediction: Prediction, t: int) -> Tensor:
+        noise = 1 - schedule.abar(t)
+        return sum(
+            pull.weight * pull.kind.stride * noise**pull.kind.early * masked(unit(g, pull), pull)
+            for pull, g in pushes
+        )
 
     return rule
 
 
-def unit(gradient: Tensor, mask: Tensor | None) -> Tensor:
+def unit(gradient: Tensor, pull: Pull) -> Tensor:
     """A gradient of mean square 1 in each picture, where its mask is."""
-    squares = gradient.square()
+    squares, mask = gradient.square(), pull.mask
     if mask is None:
         size = squares.mean((1, 2, 3), keepdim=True)
     else:
@@ -162,20 +172,19 @@ def unit(gradient: Tensor, mask: Tensor | None) -> Tensor:
     return gradient / (size + TINY).sqrt()
 
 
-def masked(gradient: Tensor, mask: Tensor | None) -> Tensor:
-    return gradient if mask is None else gradient * mask
+def masked(gradient: Tensor, pull: Pull) -> Tensor:
+    return gradient if pull.mask is None else gradient * pull.mask
 
 
-def summed(pushes: Pushes) -> Tensor:
+def summed(pushes: list[Push]) -> Tensor:
     """The gradient of the weighted sum of the scores."""
-    parts = zip(*pushes, strict=True)
-    return sum(weight * masked(g, mask) for g, weight, mask in parts)
+    return sum(pull.weight * masked(gradient, pull) for pull, gradient in pushes)
 
 
 def paper_eps(schedule: Schedule) -> Rule:
     """eps - sqrt(1 - abar_t) g, said of x0: the paper's algorithm 2, for DDIM."""
 
-    def rule(pushes: Pushes, prediction: Prediction, t: int) -> Tensor:
+    def rule(pushes: list[Push], prediction: Prediction, t: int) -> Tensor:
         abar = schedule.abar(t)
         return (1 - abar) / math.sqrt(abar) * summed(pushes)
 
@@ -188,7 +197,7 @@ def paper_mean(schedule: Schedule, below: Mapping[int, int]) -> Rule:
     below: the timestep after each of the path. Into the last step Sigma is 0, and so is the shift.
     """
 
-    def rule(pushes: Pushes, prediction: Prediction, t: int) -> Tensor:
+    def rule(pushes: list[Push], prediction: Prediction, t: int) -> Tensor:
         q = posterior(schedule.abar(t), schedule.abar(below[t]))
         if below[t] < 0:
             return torch.zeros_like(prediction.x0)

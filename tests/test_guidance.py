@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from core.guidance import (
-    STRIDE,
+    TERMS,
     Guided,
+    Kind,
     LowPass,
     Pull,
     even,
@@ -28,6 +29,7 @@ from core.seen import Seen
 SCHEDULE = ScheduleSpec().build()
 SHAPE = (2, 3, 4, 4)
 GOAL = 0.7
+STRIDE, EARLY = 0.2, 0.5
 
 
 def plain(x: torch.Tensor, t: int) -> Prediction:
@@ -48,7 +50,7 @@ def quadratic(seen: Seen, wanted: Seen) -> torch.Tensor:
 
 def pull(score=quadratic, weight=1.0, mask=None, goal=GOAL) -> Pull:
     wanted = torch.full((1, *SHAPE[1:]), goal)
-    return Pull(score, lambda t: look(wanted, t), weight, mask)
+    return Pull(Kind(score, STRIDE, EARLY), lambda t: look(wanted, t), weight, mask)
 
 
 @pytest.fixture
@@ -105,12 +107,24 @@ def test_the_mean_rule_knows_paths_that_go_up(x):
 def test_the_even_rule_moves_equally_far_at_any_size_of_the_gradient(x):
     """x0 moves by weight, stride and what noise is left, along the gradient."""
     for scale in (1e-3, 1.0, 50.0):
-        scaled = Pull(lambda s, w, k=scale: k * quadratic(s, w), pull().wanted, 2.0)
+        scaled = pull(lambda s, w, k=scale: k * quadratic(s, w), 2.0)
         moved = guided(even(SCHEDULE), scaled)(x, 400).x0 - plain(x, 400).x0
         size = moved.square().mean((1, 2, 3)).sqrt()
-        far = 2.0 * STRIDE * math.sqrt(1 - SCHEDULE.abar(400))
+        far = 2.0 * STRIDE * (1 - SCHEDULE.abar(400)) ** EARLY
         torch.testing.assert_close(size, torch.full((2,), far))
-        torch.testing.assert_close(unit(moved, None), unit(GOAL - x, None), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(
+            unit(moved, scaled), unit(GOAL - x, scaled), rtol=1e-3, atol=1e-4
+        )
+
+
+def test_words_act_early_and_style_acts_late_too():
+    """At the last steps words do nothing any more."""
+    last, first = SCHEDULE.abar(30), SCHEDULE.abar(900)
+    reach = {
+        name: (1 - last) ** kind.early / (1 - first) ** kind.early for name, kind in TERMS.items()
+    }
+    assert reach["text"] < 1e-6 and reach["text"] == reach["content"]
+    assert reach["text"] < reach["structure"] < 1e-3 < reach["style"]
 
 
 def test_terms_add_up_and_act_where_their_masks_are(x):
