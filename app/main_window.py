@@ -289,7 +289,6 @@ class MainWindow(QMainWindow):
             self.studio,
             self.exchange.reference,
             self.store,
-            self.reader,
             self.exchange.take,
         )
         self.desk = VariationsDesk(

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.training.photo_set import Pair
+from app.training.photo_set import Pair, read_map
 from core.conversion import label_counts
 from core.errors import InputError
-from core.labelmap import read_labels
 from core.palette import Palette
 
 SEEN = 0.001  # share of a picture from which a label is there; less is a slip of the brush
@@ -66,7 +65,7 @@ class Coverage(QObject):
     def _look(self, pair: Pair) -> np.ndarray | str:
         """Pixels of each label, or why they are not known."""
         try:
-            return label_counts(read_labels(pair.labels, self.palette).labels)
+            return label_counts(read_map(pair.labels, self.palette))
         except (InputError, OSError) as error:
             return str(error)
 

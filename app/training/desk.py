@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
-from app.reader import Cancelled, Reader
 from app.reference import Reference
 from app.scene import Scene
 from app.scene_file import SceneFile
@@ -51,13 +50,12 @@ class TrainingDesk(QObject):
         studio: Studio,
         reference: Reference,
         store: Store,
-        reader: Reader,
         open_model: Callable[[Path], None],
     ) -> None:
         super().__init__(window)
         self._window, self._scene, self._scene_file = window, scene, scene_file
         self._studio, self._reference = studio, reference
-        self._store, self._reader, self._open_model = store, reader, open_model
+        self._store, self._open_model = store, open_model
         folder = store.folder(PURPOSE)
         self.set = PhotoSet(Path(folder) if folder else data_folder() / "my set")
         self.child = TrainingChild(self)
@@ -90,9 +88,7 @@ class TrainingDesk(QObject):
 
     def _add(self, name: str, chosen: Candidate) -> None:
         palette, here = self._scene.palette, self.set
-        pair = self._reader.read(
-            here.palette_file, lambda: here.add(name, chosen.labels, chosen.picture, palette)
-        )
+        pair = here.add(name, chosen.labels, chosen.picture, palette)
         count = len(here.pairs())
         pictures = "1 picture" if count == 1 else f"{count} pictures"
         self.told.emit(f"{pair.name} is in the set, which has {pictures} now.")
@@ -283,7 +279,8 @@ class TrainingDesk(QObject):
         self.dialog.run.show_run(folder, shown, running and self.child.stopping)
         going = "" if running else self._what_can_begin(folder)
         self._base = self._studio.model
-        self.dialog.base.setText(_base_text(self._base))
+        before = self._resumable(folder)
+        self.dialog.base.setText(_init_of(before.words) if before else _base_text(self._base))
         self.dialog.show_abilities(
             going, running, self.child.stopping, self._weights(folder).is_file()
         )
@@ -326,10 +323,15 @@ class TrainingDesk(QObject):
     def _try(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Cancelled:
-            return
         except (InputError, OSError) as error:
             self.failed.emit(failure(error))
+
+
+def _init_of(words: tuple[str, ...]) -> str:
+    """The name of the model that a run was begun from."""
+    found = dict(zip(words, words[1:], strict=False)).get("--init", "")
+    path = Path(found)
+    return path.parent.name if path.stem == "weights" else path.stem
 
 
 def _base_text(model: ModelInfo | None) -> str:

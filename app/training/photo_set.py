@@ -6,20 +6,21 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+from PIL import Image
 
 from app.file_kinds import IMAGES
 from core.conversion import same_labels
 from core.errors import InputError
-from core.files import writing
-from core.labelmap import nearest_resize, write_labels
+from core.files import atomic_path, writing
+from core.labelmap import nearest_resize, open_image, write_labels
 from core.palette import Palette
 from core.picture import write_picture
 
 PALETTE_FILE = "palette.toml"
 SUFFIXES = {pattern.removeprefix("*") for pattern in IMAGES.split()}
-LARGE = 2**21  # pixels; a larger photo is kept as JPEG, a PNG of it would take tens of MB
-QUALITY = 95
+LARGEST = 1024  # pixels of the shorter side; no model here is trained on larger pictures
 
 
 @dataclass(frozen=True)
@@ -60,36 +61,42 @@ class PhotoSet:
     def add(self, name: str, labels: np.ndarray, picture: np.ndarray, palette: Palette) -> Pair:
         """Save a scene, uint8 `[H, W]`, with its picture, uint8 `[h, w, 3]`; gives their files.
 
-        The map is brought to the picture's size. Raises `InputError` if the set is labelled in
-        another palette, or cannot be written; then nothing of the pair stays.
+        A large picture is made smaller (`LARGEST`), and the map is brought to its size. Raises
+        `InputError` if the set is labelled in another palette, or cannot be written; then nothing
+        of the pair stays.
         """
-        self._check_palette(palette)
-        suffix = ".jpg" if picture.shape[0] * picture.shape[1] > LARGE else ".png"
-        name = self.free_name(name)
-        pair = Pair(
-            name, self.folder / "images" / (name + suffix), self.folder / "labels" / f"{name}.png"
-        )
+        new = self._palette_changes(palette)
+        picture, name = shrunk(picture), self.free_name(name)
+        images, maps = self.folder / "images", self.folder / "labels"
+        pair = Pair(name, images / f"{name}.png", maps / f"{name}.png")
         with writing(self.folder):
-            for file in (pair.image, pair.labels):
-                file.parent.mkdir(parents=True, exist_ok=True)
-        if not self.palette_file.is_file():
+            for folder in (images, maps):
+                folder.mkdir(parents=True, exist_ok=True)
+        if new:
             palette.save(self.palette_file)
-        write_labels(pair.labels, nearest_resize(labels, picture.shape[:2]), palette)
+        write_map(pair.labels, nearest_resize(labels, picture.shape[:2]), palette)
         try:
-            write_picture(pair.image, picture, {}, quality=QUALITY)
+            write_picture(pair.image, picture, {})
         except InputError:
             pair.labels.unlink(missing_ok=True)
             raise
         return pair
 
-    def _check_palette(self, palette: Palette) -> None:
+    def _palette_changes(self, palette: Palette) -> bool:
+        """Whether the set takes this palette: its first, or its own with further labels.
+
+        A palette that the set's goes further than means the same by its ids.
+        """
         mine = self.palette()
-        if mine is not None and not same_labels(mine, palette):
+        if mine is not None and (same_labels(mine, palette) or goes_further(mine, palette)):
+            return False
+        if mine is not None and not goes_further(palette, mine):
             raise InputError(
                 f"The set in {self.folder} is labelled in palette {mine.name!r}, this scene in "
                 f"{palette.name!r}. Convert the scene (Palette menu), or choose another folder "
                 "for the set."
             )
+        return True
 
     def runs(self) -> list[Path]:
         """The folders of training runs, the newest first."""
@@ -104,6 +111,51 @@ class PhotoSet:
 def _by_name(folder: Path) -> dict[str, Path]:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.stem: path for path in files if path.suffix.lower() in SUFFIXES}
+
+
+def write_map(path: Path, labels: np.ndarray, palette: Palette) -> None:
+    """Save a map with the values that the palette's datasets have, as `core.train` reads them.
+
+    Raises `InputError` if the place cannot be written.
+    """
+    values = np.array([c.raw[0] if c.raw else c.id for c in palette.classes], np.uint8)
+    if (values == np.arange(len(values))).all():  # nearly always: then with its colours
+        write_labels(path, labels, palette)
+        return
+    with writing(path), atomic_path(path) as part:
+        Image.fromarray(values[labels]).save(part, "PNG")
+
+
+def read_map(path: Path, palette: Palette) -> np.ndarray:
+    """The map in `path`, uint8 `[H, W]`, as `core.train` reads it. Raises `InputError`."""
+    values = np.asarray(open_image(path))
+    if values.ndim != 2 or values.dtype != np.uint8:
+        raise InputError(f"{path} is no label map: it has more than one channel of 8 bits.")
+    ids = palette.raw_to_id[values]
+    if ids.min() < 0:
+        raise InputError(
+            f"{path} has the value {values[ids < 0].min()}, which is no id of palette "
+            f"{palette.name!r}."
+        )
+    return ids.astype(np.uint8)
+
+
+def goes_further(palette: Palette, mine: Palette) -> bool:
+    """Whether `palette` has the labels of `mine` under their ids, and more behind them."""
+    names = [label.name for label in palette.classes]
+    kept = names[: len(mine)] == [label.name for label in mine.classes]
+    alike = palette.unlabeled == mine.unlabeled and palette.instance_edges == mine.instance_edges
+    return kept and alike and len(palette) > len(mine)
+
+
+def shrunk(picture: np.ndarray) -> np.ndarray:
+    """A picture, uint8 `[h, w, 3]`, whose shorter side is `LARGEST` at most."""
+    height, width = picture.shape[:2]
+    scale = LARGEST / min(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def part_under(labels: np.ndarray, photo: tuple[int, int]) -> np.ndarray:

@@ -15,7 +15,7 @@ from app.application import build_window
 from app.training import child as child_module
 from app.training.coverage import covered
 from app.training.loss_curve import read_losses, smoothed
-from app.training.photo_set import PhotoSet, part_under
+from app.training.photo_set import PhotoSet, part_under, read_map
 from app.training.recipe import Recipe, going_on
 from app.training.run_view import duration
 from core.errors import InputError
@@ -189,12 +189,41 @@ def test_names_that_are_taken_get_a_number(folder):
     ]
 
 
-def test_large_photos_are_kept_as_jpeg(tmp_path, palette):
-    """A PNG of twelve million pixels would take tens of megabytes."""
-    photo = np.full((1500, 1500, 3), 90, np.uint8)
-    pair = PhotoSet(tmp_path).add("big", np.zeros((100, 100), np.uint8), photo, palette)
-    assert pair.image.suffix == ".jpg"
-    assert read_labels(pair.labels, palette).labels.shape == (1500, 1500)
+def test_large_photos_are_made_smaller(tmp_path, palette):
+    """Their shorter side is 1024 then, as nothing is trained on more; the map has the same size."""
+    photo = np.full((1280, 2560, 3), 90, np.uint8)
+    pair = PhotoSet(tmp_path).add("big", np.zeros((100, 200), np.uint8), photo, palette)
+    assert read_picture(pair.image).image.shape == (1024, 2048, 3)
+    assert read_labels(pair.labels, palette).labels.shape == (1024, 2048)
+
+
+def test_the_palette_may_grow(folder, palette):
+    """Labels behind the others join the set's palette; one in between does not."""
+    more = replace(palette.classes[3], id=len(palette), name="lava", color=(250, 9, 9), synonyms=())
+    grown = replace(palette, classes=(*palette.classes, more))
+    PhotoSet(folder).add("new", np.full((20, 30), len(palette), np.uint8), PHOTO, grown)
+    assert Palette.load(folder / "palette.toml").classes[-1].name == "lava"
+    PhotoSet(folder).add("old", np.full((20, 30), 3, np.uint8), PHOTO, palette)
+    assert len(Palette.load(folder / "palette.toml")) == len(grown)
+    shorter = replace(palette, classes=palette.classes[:-1])
+    other = replace(shorter, classes=(*shorter.classes, replace(more, id=len(shorter))))
+    with pytest.raises(InputError, match="is labelled in palette"):
+        PhotoSet(folder).add("odd", np.zeros((20, 30), np.uint8), PHOTO, other)
+    assert [p.name for p in PhotoSet(folder).pairs()] == ["0", "1", "2", "new", "old"]
+
+
+def test_maps_have_the_values_that_training_reads(tmp_path):
+    """Of a palette whose datasets have other values than its ids, too."""
+    from core.dataset import Pair as Read
+    from core.dataset import read_pair
+
+    coco = Palette.load("coco_stuff")
+    labels = (np.arange(600) % len(coco)).astype(np.uint8).reshape(20, 30)
+    pair = PhotoSet(tmp_path).add("a", labels, PHOTO[:20, :30], coco)
+    assert np.array_equal(read_map(pair.labels, coco), labels)
+    trained = read_pair(Read("a", pair.image, pair.labels), Palette.load(tmp_path / "palette.toml"))
+    assert np.array_equal(trained.labels, labels)
+    assert np.array_equal(trained.image, PHOTO[:20, :30])
 
 
 def test_coverage_is_counted(desk, qtbot, palette):
