@@ -280,7 +280,8 @@ class TrainingDesk(QObject):
         going = "" if running else self._what_can_begin(folder)
         self._base = self._studio.model
         before = self._resumable(folder)
-        self.dialog.base.setText(_init_of(before.words) if before else _base_text(self._base))
+        begun_from = _init_of(before.words) if before else ""
+        self.dialog.base.setText(begun_from or _base_text(self._base))
         self.dialog.show_abilities(
             going, running, self.child.stopping, self._weights(folder).is_file()
         )
