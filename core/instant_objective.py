@@ -20,8 +20,10 @@ from core.objective import Batch, seeded_noise, seeded_uniform
 
 COARSE = 4  # latent pixels, per side, whose mean a style must bring back
 RECALL_WEIGHT = 3.0  # of that
+EXACT_WEIGHT = 1.0  # of the latents themselves: little, or texture would be the mean of all
 MATCH_WEIGHT = 3.0  # of the distance between features, each layer's by its own size
 SMOOTHING = 0.1  # share of the judge's targets spread over all: as many labels are wrong
+JUDGED = 0.03  # norm of what the judge's opinion is to change in the latents of a sample
 PRIOR_WEIGHT = 0.005  # of the KL divergence, summed over the numbers of a style
 RANDOM_SHARE = 0.5  # of samples whose style is drawn at random, so that such pictures are judged
 STYLE_SALT, RANDOM_SALT, LEVEL_SALT = 11, 12, 13  # tell the draws of one sample apart
@@ -40,9 +42,13 @@ class InstantObjective(nn.Module):
 
     A batch has `x0`, `y`, `thumbnail` and `seed`, as of `LatentDataset`. label_weights: float32
     `[labels]`, what an error counts where a label is.
+
+    The judge's gain is whatever it has become, so its gradient at the latents is brought to a fixed
+    norm: neither drowns what a style must bring back nor is drowned by it. So losses must not be
+    scaled, as for float16.
     """
 
-    betas = (0.0, 0.99)
+    betas = (0.5, 0.99)
 
     def __init__(self, model: InstantDuel, label_weights: Tensor) -> None:
         super().__init__()
@@ -57,20 +63,22 @@ class InstantObjective(nn.Module):
         shares = y[:, : len(self.label_weights)]
         judge = self.model.judge
         frozen = {k: v.detach() for k, v in judge.state_dict(keep_vars=True).items()}
-        *found, seen = (part.float() for part in functional_call(judge, frozen, (made,)))
+        *found, seen = (
+            part.float() for part in functional_call(judge, frozen, (levelled(made, JUDGED),))
+        )
         passing = self._error(seen, labelled(shares), shares)
         *both, logits = (part.float() for part in judge(torch.cat([x0, made.detach()])))
         real, fake = logits.chunk(2)
         judging = self._error(real, smoothed(labelled(shares)), shares)
         judging = judging + self._error(fake, smoothed(made_everywhere(shares)), shares)
         matching = matched(found, [part.chunk(2)[0].detach() for part in both], own)
-        recall = recalled(made, x0, own)
+        recall, exact = recalled(made, x0, own), _mean_own((made - x0).abs().mean((1, 2, 3)), own)
         prior = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
         total = passing + judging + MATCH_WEIGHT * matching
-        total = total + RECALL_WEIGHT * recall + PRIOR_WEIGHT * prior
+        total = total + RECALL_WEIGHT * recall + EXACT_WEIGHT * exact + PRIOR_WEIGHT * prior
         shown = (seen[:, 1:].argmax(1) == shares.argmax(1)).float().mean()
         named = {"passing": passing, "judging": judging, "matching": matching}
-        named |= {"recall": recall, "prior": prior, "shown": shown}
+        named |= {"recall": recall, "exact": exact, "prior": prior, "shown": shown}
         return {"loss": total, **named}
 
     def _styles(self, mean: Tensor, log_variance: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,6 +96,19 @@ class InstantObjective(nn.Module):
         """Cross-entropy with `target` `[N, 1 + labels, h, w]`, weighted by a place's labels."""
         weight = (shares * self.label_weights.reshape(1, -1, 1, 1)).sum(1)
         return -(weight * (target * F.log_softmax(logits, 1)).sum(1)).mean()
+
+
+def levelled(x: Tensor, norm: float) -> Tensor:
+    """x, to which a gradient comes back with the norm `norm` / N of each sample."""
+    through = x.view_as(x)
+
+    def level(gradient: Tensor) -> Tensor:
+        sizes = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).reshape(-1, 1, 1, 1)
+        return gradient * (norm / len(gradient) / sizes)
+
+    if through.requires_grad:
+        through.register_hook(level)
+    return through
 
 
 def labelled(shares: Tensor) -> Tensor:

@@ -257,6 +257,8 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
     """The stage that learns to make latents in one pass, with the decoder of `--autoencoder`."""
     if not args.autoencoder:
         raise InputError("--stage instant needs --autoencoder: it makes the latents of one.")
+    if pick_precision(device, args.precision) == torch.float16:
+        raise InputError("--stage instant cannot use float16: give --precision float32.")
     autoencoder = _latents_of(args, None, data, device)
     height, width = data.size
     given = {

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from core.model.segmenter import PlaceNorm
+
 SLOPE = 0.2  # of the leaky ReLU below zero
 
 
@@ -37,7 +39,8 @@ class LabelDiscriminator(nn.Module):
 
     A U-Net, as in OASIS (Schönfeld et al., arXiv 2012.04781): a real place is to be told by its
     label, a made one by the first logit. So it teaches what each label looks like. What the layers
-    on the way down find can be compared (`features`).
+    on the way down find can be compared (`features`). Normed place by place, not spectrally: it has
+    to learn in minutes, and features fade in a deep network whose layers may not amplify.
     """
 
     multiple = 8  # sides of the latents
@@ -50,36 +53,34 @@ class LabelDiscriminator(nn.Module):
         first, second, third = widths
         self.down = nn.ModuleList(
             [
-                _normed(channels, first),
-                nn.Sequential(_halved(first, second), _Leaky(), _normed(second, second)),
-                nn.Sequential(_halved(second, third), _Leaky(), _normed(third, third)),
+                _same(channels, first),
+                nn.Sequential(_halved(first, second), _same(second, second)),
+                nn.Sequential(_halved(second, third), _same(third, third)),
                 _halved(third, third),
             ]
         )
         self.up = nn.ModuleList(
-            [_normed(2 * third, second), _normed(2 * second, first), _normed(2 * first, first)]
+            [_same(2 * third, second), _same(2 * second, first), _same(2 * first, first)]
         )
         self.out = nn.Conv2d(first, labels + 1, 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         kept = []
         for layer in self.down:
-            x = F.leaky_relu(layer(x), SLOPE)
+            x = layer(x)
             kept.append(x)
         for layer, beside in zip(self.up, reversed(kept[:-1]), strict=True):
             wide = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = F.leaky_relu(layer(torch.cat([wide, beside], dim=1)), SLOPE)
+            x = layer(torch.cat([wide, beside], dim=1))
         return [*kept, self.out(x)]
 
 
-class _Leaky(nn.LeakyReLU):
-    def __init__(self) -> None:
-        super().__init__(SLOPE)
+def _same(inner: int, outer: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inner, outer, 3, padding=1), PlaceNorm(outer), nn.LeakyReLU(SLOPE)
+    )
 
 
-def _normed(inner: int, outer: int) -> nn.Module:
-    return spectral_norm(nn.Conv2d(inner, outer, 3, padding=1))
-
-
-def _halved(inner: int, outer: int) -> nn.Module:
-    return spectral_norm(nn.Conv2d(inner, outer, 4, stride=2, padding=1))
+def _halved(inner: int, outer: int) -> nn.Sequential:
+    conv = nn.Conv2d(inner, outer, 4, stride=2, padding=1)
+    return nn.Sequential(conv, PlaceNorm(outer), nn.LeakyReLU(SLOPE))
