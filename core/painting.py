@@ -6,7 +6,6 @@ Nothing here knows torch or Qt: the window and the painter share these words and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,11 +13,6 @@ import numpy as np
 from core.labelmap import Box
 from core.request import Layout, ModelInfo
 from core.style import StyleChoice
-
-
-def painter_path(weights: Path | None) -> Path | None:
-    """Where the painter of a checkpoint lies: `NAME-painter.safetensors` beside it."""
-    return weights and weights.with_name(f"{weights.stem}-painter{weights.suffix}")
 
 
 @dataclass(frozen=True, eq=False)
