@@ -49,7 +49,7 @@ PROMPTS = {
 RIDGE = 100.0  # of the probe, on standardised features
 CANDIDATES = 100  # references that the retrieval chooses among
 SHEET_COLUMNS, SHEET_SIDE = 6, 144
-SHEET = Path(__file__).parent / "sheets" / "words.png"
+SHEET = Path(__file__).parent / "sheets" / "words.webp"
 
 Score = Callable[[np.ndarray], np.ndarray]  # features [N, 512] -> [N]
 

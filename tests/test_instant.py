@@ -17,7 +17,8 @@ from core.labelmap import Box, write_labels
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import Generator, InstantNet, StyleEncoder
 from core.model.spec import AutoencoderSpec, InstantSpec
-from core.request import Layout, RequestError
+from core.request import Layout, RequestError, SampleRequest
+from core.terms import GuidanceTerm
 from tests.conftest import TINY_AUTOENCODER, randomised
 
 SPEC = InstantSpec(
@@ -114,6 +115,8 @@ def test_it_is_sampled_by_the_same_command(file, tmp_path, layout):
 def test_what_it_cannot_do_has_its_sentence(painter, layout, file):
     with pytest.raises(RequestError, match="outside"):
         painter.paint(layout, painter.random_style(0), Box(500, 0, 3, 3))
+    with pytest.raises(RequestError, match="words and references cannot guide it"):
+        painter.sample(SampleRequest(layout, terms=(GuidanceTerm("text", text="fog"),)))
     with pytest.raises(InputError, match="SPADE generator alone"):
         Checkpoint.open(file).load_unet()
 
