@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -52,6 +53,8 @@ from core.request import (
 )
 from core.sampling import FEW_STEPS, Denoise, Moment, sample
 from core.segmenter import Segmenter, segmenter_path
+from core.term_weights import Live as LiveWeights
+from core.term_weights import TermWeights, compact
 
 DRAFT_STANDS = 0.6  # share of the steps after which a predicted x0 shows more than a draft
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
@@ -143,7 +146,10 @@ class Engine:
     # -- sampling ---------------------------------------------------------------------------------
 
     def sample(
-        self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
+        self,
+        request: SampleRequest,
+        guidance_scale: Callable[[], float] | None = None,
+        term_weights: LiveWeights | None = None,
     ) -> Iterator[Event]:
         """Yield `Started`, then `Stepped` or `Preview` for each step, then one `Result` a picture.
 
@@ -151,7 +157,7 @@ class Engine:
         `OutOfMemory` on the way if the machine cannot.
         """
         self.check(request)
-        return self._within_memory(request, self._edited(request, guidance_scale))
+        return self._within_memory(request, self._edited(request, guidance_scale, term_weights))
 
     def _within_memory(self, request: SampleRequest, events: Iterator[Event]) -> Iterator[Event]:
         """The same events. What does not fit is told with its size, and leaves nothing behind."""
@@ -201,7 +207,10 @@ class Engine:
         return height, width
 
     def _edited(
-        self, request: SampleRequest, live_scale: Callable[[], float] | None
+        self,
+        request: SampleRequest,
+        live_scale: Callable[[], float] | None,
+        live_weights: LiveWeights | None,
     ) -> Iterator[Event]:
         """The events of a request; an edit of one picture in several places is several walks."""
         if request.instant:
@@ -211,13 +220,17 @@ class Engine:
             canvas, factor = self.picture_size(request), self.unet.spec.factor
             parts = parts_of(request.inpaint, canvas, factor, self.info.multiple)
         if len(parts) < 2:
-            return self._events(request, live_scale)
+            return self._events(request, live_scale, live_weights)
         steps = [self._plan(replace(request, inpaint=part)).steps for part in parts]
-        return sampled_in_parts(request, parts, steps, lambda r: self._events(r, live_scale))
+        one = partial(self._events, live_scale=live_scale, live_weights=live_weights)
+        return sampled_in_parts(request, parts, steps, one)
 
     @torch.inference_mode()
     def _events(
-        self, request: SampleRequest, live_scale: Callable[[], float] | None
+        self,
+        request: SampleRequest,
+        live_scale: Callable[[], float] | None,
+        live_weights: LiveWeights | None,
     ) -> Iterator[Event]:
         started = time.perf_counter()
         asked = request
@@ -239,9 +252,10 @@ class Engine:
         tape = Tape()
         if not request.terms:  # a replay would not know them
             denoise.listener = tape.keep
-        guided = self._guided(plan, denoise)
+        weights = TermWeights(request.terms, live_weights)
+        guided = self._guided(plan, denoise, weights)
         recorder = Recorder(guided) if request.keep_trajectory else None
-        walk = self._walk(plan, recorder or guided)
+        walk = self._walk(plan, recorder or guided, weights)
         for number, moment in enumerate(walk, start=plan.steps_before + 1):
             if drafted and number < plan.steps * DRAFT_STANDS:
                 yield Stepped(number, plan.steps)
@@ -249,7 +263,8 @@ class Engine:
                 yield self._progress(plan, moment, number, marks)
         pictures = plan.outcome(self.decode(moment.x, marks, not self._quick(request)))
         seconds = time.perf_counter() - started
-        request = replace(asked, guidance_scale=_compact(denoise.scales))
+        scale = compact(denoise.scales)
+        request = replace(asked, guidance_scale=scale, terms=weights.told())
         results = []
         for index, (seed, picture) in enumerate(zip(request.seeds, pictures, strict=True)):
             kept = recorder and plan.trajectory(recorder, index, moment.x[index])
@@ -322,16 +337,19 @@ class Engine:
 
         return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first)
 
-    def _terms(self, plan: Plan) -> Terms:
-        return Terms(plan.request, self.guide, self.schedule, plan.crop, self.encode, self.chunk)
+    def _terms(self, plan: Plan, weights: TermWeights | None) -> Terms:
+        guide, crop = self.guide, plan.crop
+        return Terms(plan.request, guide, self.schedule, crop, self.encode, self.chunk, weights)
 
-    def _guided(self, plan: Plan, denoise: Denoise) -> Denoise:
+    def _guided(self, plan: Plan, denoise: Denoise, weights: TermWeights | None = None) -> Denoise:
         """`denoise` with the request's terms, if it has any."""
         if not plan.request.terms:
             return denoise
-        return self._terms(plan).guided(denoise, plan.sampler, plan.path)
+        return self._terms(plan, weights).guided(denoise, plan.sampler, plan.path)
 
-    def _walk(self, plan: Plan, denoise: Denoise) -> Iterator[Moment]:
+    def _walk(
+        self, plan: Plan, denoise: Denoise, weights: TermWeights | None = None
+    ) -> Iterator[Moment]:
         """From the plan's start down to the clean picture."""
         request, crop = plan.request, plan.crop
         shape = (self.unet.spec.in_channels, *crop.latent_canvas)
@@ -345,7 +363,7 @@ class Engine:
         denoise, x, constrain = plan.begin(denoise, noise)
         if request.terms:
             first = crop.cells(noise_of(request, shape, self.device)())
-            constrain = self._terms(plan).constrained(constrain, first)
+            constrain = self._terms(plan, weights).constrained(constrain, first)
         return sample(denoise, plan.step(), plan.path, x, noise, self.schedule, constrain)
 
     def _progress(self, plan: Plan, moment: Moment, number: int, marks: Marks) -> Event:
@@ -462,7 +480,3 @@ def _scales_of(request: SampleRequest) -> Callable[[], float]:
     """The request's guidance scales, one a step; the last one goes on if there are too few."""
     scales = list(request.scales)
     return lambda: scales.pop(0) if len(scales) > 1 else scales[0]
-
-
-def _compact(scales: list[float]) -> float | tuple[float, ...]:
-    return scales[0] if len(set(scales)) == 1 else tuple(scales)

@@ -34,6 +34,7 @@ from core.seen import Seen
 
 Look = Callable[[Tensor, int], Seen]  # of x_t; differentiable
 Score = Callable[[Seen, Seen], Tensor]  # what is seen, what is wanted -> [N]
+Weight = float | Callable[[], float]
 TINY = 1e-12
 
 
@@ -87,12 +88,12 @@ TERMS = {  # docs/decisions/018 has the measurements
 
 
 class Pull(NamedTuple):
-    """A term, ready. wanted: what should be seen at timestep t. mask: `[1, 1, h, w]`, where it
-    acts; None for everywhere."""
+    """A term, ready. wanted: what should be seen at timestep t. weight: a function is asked at
+    every step. mask: `[1, 1, h, w]`, where it acts; None for everywhere."""
 
     kind: Kind
     wanted: Callable[[int], Seen]
-    weight: float
+    weight: Weight
     mask: Tensor | None = None
 
 
@@ -126,23 +127,33 @@ class Guided:
 
     def __call__(self, x: Tensor, t: int) -> Prediction:
         prediction = self.denoise(x, t)
-        parts = [self.gradients(part, t) for part in x.split(self.chunk)]
+        pulls = [pull._replace(weight=now(pull.weight)) for pull in self.pulls]
+        pulls = [pull for pull in pulls if pull.weight > 0]
+        if not pulls:
+            return prediction
+        parts = [self.gradients(part, t, pulls) for part in x.split(self.chunk)]
         gradients = [torch.cat(own) for own in zip(*parts, strict=True)]
-        pushes = [Push(*both) for both in zip(self.pulls, gradients, strict=True)]
+        pushes = [Push(*both) for both in zip(pulls, gradients, strict=True)]
         x0 = prediction.x0 + self.rule(pushes, prediction, t)
         return Prediction(self.schedule.eps_from_x0(x, t, x0), x0, prediction.v)
 
-    def gradients(self, x: Tensor, t: int) -> list[Tensor]:
-        """The gradient of each term's score at x_t, `[N, C, h, w]`."""
+    def gradients(self, x: Tensor, t: int, pulls: Sequence[Pull] = ()) -> list[Tensor]:
+        """The gradient of the score of each pull, or of all, at x_t: `[N, C, h, w]`."""
+        pulls = pulls or self.pulls
         with torch.inference_mode(False), torch.enable_grad():
             x = x.detach().clone().requires_grad_(True)  # of an inference tensor there is none
             seen = self.look(x, t)
-            scores = [pull.kind.score(seen, pull.wanted(t)).sum() for pull in self.pulls]
+            scores = [pull.kind.score(seen, pull.wanted(t)).sum() for pull in pulls]
             last = len(scores) - 1
             return [
                 torch.autograd.grad(score, x, retain_graph=number < last)[0]
                 for number, score in enumerate(scores)
             ]
+
+
+def now(weight: Weight) -> float:
+    """A weight as it is now."""
+    return weight() if callable(weight) else weight
 
 
 # -- rules ----------------------------------------------------------------------------------------
@@ -237,17 +248,17 @@ class LowPass:
         reference: Tensor,
         noise: Tensor,
         cells: float,
-        weight: float = 1.0,
+        weight: Weight = 1.0,
         mask: Tensor | None = None,
         after: Constrain = lambda x, t: x,
     ) -> None:
         self.schedule, self.reference, self.noise = schedule, reference, noise
-        self.cells, self.share = cells, 1.0 if mask is None else mask
-        self.last = -1 if weight >= 1 else round((1 - weight) * len(schedule))
+        self.cells, self.weight, self.share = cells, weight, 1.0 if mask is None else mask
         self.after = after
 
     def __call__(self, x: Tensor, t: int) -> Tensor:
-        if t < self.last:
+        weight = now(self.weight)
+        if weight < 1 and t < round((1 - weight) * len(self.schedule)):
             return self.after(x, t)
         wanted = self.reference if t < 0 else self.schedule.q_sample(self.reference, t, self.noise)
         return self.after(x + self.share * low_pass(wanted - x, self.cells), t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -21,6 +21,7 @@ from core.request import SampleRequest
 from core.sampling import Constrain, Denoise, SeedNoise
 from core.schedule import Schedule
 from core.seen import Seen
+from core.term_weights import TermWeights
 from core.terms import GuidanceTerm
 from core.words import Vocabulary
 
@@ -95,7 +96,8 @@ def check_terms(request: SampleRequest, guide: Guide | None, model: str) -> None
 class Terms:
     """The terms of one request on one crop of its canvas.
 
-    guide: None if the terms need none. encode: pictures to x0. chunk: as in `Guided`.
+    guide: None if the terms need none. encode: pictures to x0. chunk: as in `Guided`. weights: of
+    the terms, at every step; None for the request's own.
     """
 
     def __init__(
@@ -106,20 +108,23 @@ class Terms:
         crop: Crop,
         encode: Encode,
         chunk: int,
+        weights: TermWeights | None = None,
     ) -> None:
         self.request, self.guide, self.schedule = request, guide, schedule
         self.crop, self.encode, self.chunk = crop, encode, chunk
-        acting = [term for term in request.terms if term.weight > 0]
+        self.weights = weights or TermWeights(request.terms)
+        acting = [t for i, t in enumerate(request.terms) if self.weights.may_act(i)]
         self.colours = [term for term in acting if term.kind == "colours"]
         self.scored = [term for term in acting if term.kind != "colours"]
 
     def guided(self, denoise: Denoise, sampler: str, path: list[int]) -> Denoise:
         """`denoise`, pulled by the terms that have a score."""
         if not self.scored:
-            return denoise
+            return self.weights.following(denoise)
         rule = rule_of(self.request.term_rule, self.schedule, sampler, path)
         pulls = [self._pull(term) for term in self.scored]
-        return Guided(denoise, self.schedule, self.guide.look, pulls, rule, self.chunk)
+        guided = Guided(denoise, self.schedule, self.guide.look, pulls, rule, self.chunk)
+        return self.weights.following(guided)
 
     def constrained(self, constrain: Constrain, noise: Tensor) -> Constrain:
         """`constrain`, which also keeps to the colours of references. noise: of the walk's start,
@@ -128,14 +133,17 @@ class Terms:
             reference = self.reference(term).to(noise)
             cells, mask = max(1.0, term.coarse / self.crop.factor), self.mask(term, noise.device)
             constrain = LowPass(
-                self.schedule, reference, noise, cells, term.weight, mask, constrain
+                self.schedule, reference, noise, cells, self._weight(term), mask, constrain
             )
         return constrain
 
     def _pull(self, term: GuidanceTerm) -> Pull:
         name = "structure" if term.kind == "content" and term.spatial else term.kind
         wanted = self._wanted_text(term) if term.kind == "text" else self._wanted_picture(term)
-        return Pull(TERMS[name], wanted, term.weight, self.mask(term, self.guide.device))
+        return Pull(TERMS[name], wanted, self._weight(term), self.mask(term, self.guide.device))
+
+    def _weight(self, term: GuidanceTerm) -> Callable[[], float]:
+        return partial(self.weights.of, self.request.terms.index(term))
 
     def _wanted_text(self, term: GuidanceTerm) -> Callable[[int], Seen]:
         with torch.inference_mode(False), torch.no_grad():

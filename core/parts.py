@@ -17,6 +17,7 @@ from core.crop import CONTEXT, Crop, room_of
 from core.labelmap import Box
 from core.repaint import Inpaint
 from core.request import Event, Preview, Result, SampleRequest, Started, Stepped
+from core.term_weights import joined, part_of
 
 MOST = 24  # places; of more, the nearest ones are taken together first
 FIXED = 220 * 220  # pixels whose work a step takes whatever its size: docs/decisions/014
@@ -93,16 +94,18 @@ def sampled_in_parts(
 ) -> Iterator[Event]:
     """The events of one edit, of those of its parts. steps: how many each part takes.
 
-    Its result carries the whole request, with the guidance scales of all steps.
+    Its result carries the whole request, with the guidance scales and the weights of all steps.
     """
     total, before, seconds = sum(steps), 0, 0.0
-    given, used = request.scales, []
+    given, used, weighed = request.scales, [], []
     picture, trajectory = request.inpaint.picture, request.inpaint.trajectory
     yield Started(request, total)
     for part, count in zip(parts, steps, strict=True):
         part = replace(part, picture=picture, trajectory=trajectory)
         scales = given[before : before + count] if len(given) == total else given
-        for event in sample(replace(request, inpaint=part, guidance_scale=scales)):
+        terms = part_of(request.terms, before, count, total)
+        asked = replace(request, inpaint=part, guidance_scale=scales, terms=terms)
+        for event in sample(asked):
             match event:
                 case Stepped(step):
                     yield Stepped(before + step, total)
@@ -112,8 +115,10 @@ def sampled_in_parts(
                     picture, trajectory = event.image, event.trajectory
                     made = event.request.scales
                     used += made * (count // len(made))  # one for all steps, or one for each
+                    weighed.append((event.request.terms, count))
                     seconds += event.seconds
                     name = event.weights
         before += count
     scale = used[0] if len(set(used)) == 1 else tuple(used)
-    yield Result(picture, replace(request, guidance_scale=scale), seconds, name, trajectory)
+    made = replace(request, guidance_scale=scale, terms=joined(weighed))
+    yield Result(picture, made, seconds, name, trajectory)

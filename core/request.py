@@ -5,7 +5,7 @@ Nothing here knows torch or Qt: the window and the engine share these words and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -308,12 +308,16 @@ class Engine(Protocol):
     painter: Painter | None  # what paints at once, if `info.painter` names one
 
     def sample(
-        self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
+        self,
+        request: SampleRequest,
+        guidance_scale: Callable[[], float] | None = None,
+        term_weights: Callable[[], Sequence[float]] | None = None,
     ) -> Iterator[Event]:
         """Sample `request`. Closing the iterator cancels, effective within one step.
 
         guidance_scale, if given, is asked before every step and overrides the request's: the live
-        slider. It is called in the thread that iterates.
+        slider; and so is term_weights, for one weight for each of the request's terms. They are
+        called in the thread that iterates.
         """
         ...
 

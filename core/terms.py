@@ -26,7 +26,7 @@ class GuidanceTerm:
     kind: "text" asks for words; "content" for what a reference shows, "style" for its textures and
     light, "colours" for its large shapes and their colours (ILVR).
     weight: 1 is a good strength of each kind, 0 is none; of "colours" the share of the way on which
-    they are kept, so that 1 is all.
+    they are kept, so that 1 is all. A tuple holds one value per step, as of the guidance scale.
     text: of "text", words of the model's vocabulary. reference: of all others, a picture uint8
     `[H, W, 3]` of any size. name: what the reference is called, for the recipe.
     labels: ids where it acts; empty for everywhere.
@@ -36,7 +36,7 @@ class GuidanceTerm:
     """
 
     kind: str
-    weight: float = 1.0
+    weight: float | tuple[float, ...] = 1.0
     text: str = ""
     reference: np.ndarray | None = field(default=None, repr=False)
     name: str = ""
@@ -48,7 +48,7 @@ class GuidanceTerm:
         kinds = ", ".join(TERM_KINDS)
         if self.kind not in TERM_KINDS:
             raise RequestError(f"There is no guidance by {self.kind!r}; there is {kinds}.")
-        if not 0 <= self.weight <= MAX_WEIGHT:
+        if not self.weights or not all(0 <= w <= MAX_WEIGHT for w in self.weights):
             raise RequestError(
                 f"The weight {self.weight} of guidance by {self.kind} cannot be used; it must be "
                 f"0 to {MAX_WEIGHT:g}."
@@ -61,6 +61,11 @@ class GuidanceTerm:
             raise RequestError('Guidance by text needs some words, for example "sunset".')
         if self.kind != "text":
             self._check_reference()
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weight as a tuple, of one value if it is the same for every step."""
+        return self.weight if isinstance(self.weight, tuple) else (self.weight,)
 
     def _check_reference(self) -> None:
         picture = self.reference
