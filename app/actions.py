@@ -103,6 +103,13 @@ MATCH = (
     Wish("fix_label", "Fix this label", ("Shift+D",)),
     Wish("best_of", "Take the best of some seeds", ("Ctrl+Alt+Return", "Ctrl+Alt+Enter")),
 )
+GUIDING = (
+    Wish("prompt", "Words for the picture", ("Ctrl+T",)),
+    Wish("another_line", "Another line of words", ("Ctrl+Shift+T",)),
+    Wish("reference_file", "Picture to be like…", ("Ctrl+Alt+T",)),
+    Wish("reference_last", "Be like the last picture"),
+    Wish("references_chosen", "Be like those chosen in the history"),
+)
 LIVE = (
     Wish("live", "Live", ("V",), "live"),
     Wish("refine", "Refine when resting"),

@@ -15,6 +15,7 @@ from app.export_dialog import ExportDialog
 from app.export_plan import Source
 from app.file_kinds import IMPORT_FILTER, PHOTO_FILTER, WEIGHTS_FILTER
 from app.filing import Filing
+from app.guiding.plain import wanted_step
 from app.import_dialog import ImportDialog
 from app.reader import Cancelled, Reader
 from app.reference import Reference
@@ -132,6 +133,8 @@ class Exchange(QObject):
             if not self._scene.holds(layout.labels, layout.palette):
                 self._replace(layout.labels, layout.palette, path)
             if step := controls_step(picture.recipe, self._scene.controls):
+                self._undo_stack.push(step)
+            if step := wanted_step(picture.recipe, self._scene.wanted):
                 self._undo_stack.push(step)
             request = request_of(picture.recipe, layout)
             weights = str(picture.recipe.get("weights", ""))

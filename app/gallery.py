@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from app.commands import ReplaceScene, UndoStack
 from app.file_kinds import PHOTO_FILTER
+from app.guiding.plain import wanted_step
 from app.history import MIB, History
 from app.history_filter import HistoryFilter
 from app.panels.compare import ComparePanel
@@ -87,6 +88,8 @@ class Gallery(QObject):
             text = "use a picture's layout"
             self._undo_stack.push(ReplaceScene(self._scene, layout.labels, layout.palette, text))
         if step := controls_step(record.recipe, self._scene.controls):
+            self._undo_stack.push(step)
+        if step := wanted_step(record.recipe, self._scene.wanted):
             self._undo_stack.push(step)
         self._studio.change_settings(settings_of(record.recipe, self._studio.settings))
         self._studio.show_result(result)

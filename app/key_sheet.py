@@ -19,6 +19,7 @@ SECTIONS = (
     (
         "Picture",
         actions.PICTURE
+        + actions.GUIDING
         + actions.LIVE
         + actions.STYLE
         + actions.STEPS

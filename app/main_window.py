@@ -28,6 +28,7 @@ from app.exchange import Exchange
 from app.filing import Filing
 from app.fixing import Fixing
 from app.gallery import Gallery
+from app.guiding.desk import GuidingDesk
 from app.icons import retint
 from app.instant_guidance import InstantGuidance
 from app.keeping import Keeping
@@ -151,6 +152,11 @@ class MainWindow(QMainWindow):
             "keep_edit": lambda: self.local.edits.keep(),
             "next_edit": lambda: self.local.edits.next(),
             "previous_edit": lambda: self.local.edits.previous(),
+            "prompt": lambda: self.guiding.prompt(),
+            "another_line": lambda: self.guiding.add_line(),
+            "reference_file": lambda: self.guiding.ask(),
+            "reference_last": lambda: self.guiding.add_last(),
+            "references_chosen": lambda: self.guiding.add_chosen(),
             "cancel_all": self._cancel_all,
             "keep_picture": lambda: self.live.keep(),
             "another_style": lambda: self.style_desk.another(),
@@ -314,6 +320,15 @@ class MainWindow(QMainWindow):
             self.canvas, self.undo_stack, self.studio, self.store, self.acts, self._choosing
         )
         self.instant = InstantGuidance(self.studio, self._may_answer, self)
+        self.guiding = GuidingDesk(
+            self,
+            self.studio,
+            self.store,
+            self.reader,
+            self.acts,
+            self._may_answer,
+            self.gallery.results,
+        )
         self.fixing = Fixing(self.studio, matches, self.local.edits, self.undo_stack)
         self.match.panel.fix_wanted.connect(self.fixing.fix)
         self.start = Start(self.canvas, self.scene, self.filing, self.studio)
@@ -352,11 +367,13 @@ class MainWindow(QMainWindow):
             ("History", self.history_panel),
         )
         self.docks = [self._build_dock(title, panel) for title, panel in panels]
+        self.guide_dock = self._build_dock("Guide", self.guiding.panel)
+        self.guiding.hang(self.guide_dock)
         self.match_dock = self._build_dock("Match", self.match.panel)
         self.match.hang(self.match_dock)
         self.photo_dock = self._build_dock("Photo", PictureView())
         self.photo = PhotoDesk(self.exchange.reference, self.canvas, self.photo_dock, self.acts)
-        docks = [*self.docks, self.match_dock, self.photo_dock]
+        docks = [*self.docks, self.guide_dock, self.match_dock, self.photo_dock]
         self.panes = Panes(self, [self.start.place, self.options, *docks])
 
     def _build_dock(self, title: str, panel: QWidget) -> QDockWidget:
@@ -370,7 +387,8 @@ class MainWindow(QMainWindow):
         self.addDockWidget(LEFT, palette)
         self.addDockWidget(RIGHT, result)
         self.addDockWidget(RIGHT, generate)
-        self.tabifyDockWidget(generate, local)
+        self.tabifyDockWidget(generate, self.guide_dock)
+        self.tabifyDockWidget(self.guide_dock, local)
         self.tabifyDockWidget(local, self.match_dock)
         self.match_dock.hide()
         generate.raise_()
@@ -398,14 +416,19 @@ class MainWindow(QMainWindow):
         making = actions.PICTURE, actions.LIVE, actions.STYLE
         parts = *making, actions.LOCAL, actions.STEPS, actions.MATCH
         wishes = [wish for part in (*parts, actions.HISTORY) for wish in part]
-        _fill_menu(bar.addMenu("&Picture"), self._acts(wishes), breaks=(4, 7, 11, 17, 20, 23, 26))
+        picture = bar.addMenu("&Picture")
+        _fill_menu(picture, self._acts(wishes), breaks=(4, 7, 11, 17, 20, 23, 26))
+        _fill_menu(picture.addMenu("Words and references"), self._acts(actions.GUIDING))
         view = bar.addMenu("&View")
         _fill_menu(view, self._acts(actions.VIEW))
         view.addSeparator()
         _fill_menu(view, self._acts(actions.LABEL_VIEW))
         view.addSeparator()
         view.addActions(
-            [dock.toggleViewAction() for dock in [*self.docks, self.match_dock, self.photo_dock]]
+            [
+                dock.toggleViewAction()
+                for dock in [*self.docks, self.guide_dock, self.match_dock, self.photo_dock]
+            ]
         )
         view.addAction("Reset layout").triggered.connect(self.reset_layout)
         view.addSeparator()
@@ -468,6 +491,8 @@ class MainWindow(QMainWindow):
         self.generate_panel.edited.connect(self.studio.change_settings)
         self.generate_panel.edited.connect(self.live.note)
         self.generate_panel.guidance_moved.connect(self.instant.move)
+        self.generate_panel.guidance_moved.connect(self.guiding.note_guidance)
+        self.scene.wanted.changed.connect(self.live.note)
         self.studio.settings_changed.connect(self.generate_panel.show_settings)
         self.studio.status_changed.connect(self._show_status)
         self.studio.picture_changed.connect(self.exchange.reference.show_result)
@@ -480,6 +505,7 @@ class MainWindow(QMainWindow):
         self.photo_labels.failed.connect(self.show_failure)
         self.training.failed.connect(self.show_failure)
         self.training.told.connect(self.error_bar.show_notice)
+        self.guiding.failed.connect(self.show_failure)
         self.fixing.failed.connect(self.show_failure)
         self.style_desk.failed.connect(self.show_failure)
         self.best_of.told.connect(self.error_bar.show_error)
@@ -684,6 +710,7 @@ def all_wishes() -> list[Wish]:
         actions.PIN,
         actions.PALETTE,
         actions.PICTURE,
+        actions.GUIDING,
         actions.LIVE,
         actions.STYLE,
         actions.STEPS,

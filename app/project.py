@@ -2,6 +2,7 @@
 
     project.json                what it is: version, palettes, settings, one record per picture
     labels.png                  the label map: 8-bit palette PNG, the values are the ids
+    guidance/N.png              reference pictures that guide its pictures, small
     history/ID.png              each picture, lossless
     history/ID.thumb.png        the same, small
     layouts/DIGEST.png          the layouts that the pictures were made from, once each
@@ -24,6 +25,8 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 import numpy as np
 
 from app import png
+from app.guiding.plain import from_plain, to_plain
+from app.guiding.term import Table
 from app.record import Record
 from app.shelf import Shelf
 from core.errors import InputError
@@ -45,7 +48,7 @@ class Project:
     labels: uint8 `[H, W]`, ids of `palette`. generate, pen, controls: plain data, unchecked; of the
     settings, of the hand, and of how single labels are sampled. picture: id of the record that is
     shown, or "". records: newest first. palettes: those of the records' layouts, by digest. home:
-    the file that a recovery copy belongs to, or "".
+    the file that a recovery copy belongs to, or "". wanted: what pictures should be like.
     """
 
     labels: np.ndarray
@@ -57,6 +60,7 @@ class Project:
     palettes: Mapping[str, Palette] = field(default_factory=dict)
     home: str = ""
     controls: Mapping[str, Any] = field(default_factory=dict)
+    wanted: Table = ()
 
     @property
     def files(self) -> list[str]:
@@ -89,6 +93,7 @@ def write_copy(path: Path, project: Project) -> None:
 
 def _write_scene(archive: ZipFile, project: Project) -> None:
     height, width = project.labels.shape
+    guidance, references = to_plain(project.wanted)
     index = {
         "kind": KIND,
         "version": VERSION,
@@ -97,6 +102,7 @@ def _write_scene(archive: ZipFile, project: Project) -> None:
         "generate": dict(project.generate),
         "pen": dict(project.pen),
         "controls": dict(project.controls),
+        "guidance": guidance,
         "picture": project.picture,
         "history": [record.to_dict() for record in project.records],
         "palettes": {digest: p.to_dict() for digest, p in project.palettes.items()},
@@ -104,6 +110,8 @@ def _write_scene(archive: ZipFile, project: Project) -> None:
     }
     archive.writestr(INDEX, json.dumps(index), compress_type=ZIP_DEFLATED, compresslevel=6)
     archive.writestr(LABELS, png.encode_labels(project.labels, project.palette))
+    for name, data in references.items():
+        archive.writestr(name, data)
 
 
 def _copy(source: Any, target: Any, name: str) -> None:
@@ -185,7 +193,10 @@ def _project(archive: ZipFile) -> Project:
     index.setdefault("controls", {})  # the first projects had none
     plain = {name: _part(index, name, dict) for name in ("generate", "pen", "controls")}
     texts = {name: _part(index, name, str) for name in ("picture", "home")}
-    return Project(labels, palette, records=records, palettes=palettes, **plain, **texts)
+    wanted = from_plain(index.get("guidance"), lambda name: _member(archive, name, MAX_LABELS))
+    return Project(
+        labels, palette, records=records, palettes=palettes, wanted=wanted, **plain, **texts
+    )
 
 
 def _palette(data: Any) -> Palette:

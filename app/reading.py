@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from app.scene import Scene
@@ -47,6 +49,14 @@ class Reading:
             if self.conversion is None or self.conversion.unsettled(used):
                 raise PaletteDiffers
         return Layout(*self._as_read())
+
+    def ids_of(self, names: Iterable[str]) -> tuple[int, ...]:
+        """The ids, in `layout`, of the scene's labels of these names; of none that it lacks."""
+        found = {self._scene.palette.find(name) for name in names} - {None}
+        ids = np.array(sorted(found), np.uint8)
+        if self.conversion is not None:
+            ids = self.conversion.convert(ids)
+        return tuple(dict.fromkeys(ids.tolist()))
 
     def is_of(self, layout: Layout) -> bool:
         """Whether a layout is the present scene."""

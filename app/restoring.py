@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from app.control_maps import maps_of
+from app.guiding.plain import words_asked
 from app.label_controls import ChangeControls, LabelControls, from_plain
 from app.settings import GenerateSettings
-from core.request import SAMPLER_NAMES, Layout, RequestError, SampleRequest
+from core.request import SAMPLER_NAMES, Layout, SampleRequest
 from core.style import Painted
 
 
@@ -44,7 +45,8 @@ def controls_step(recipe: dict, controls: LabelControls) -> ChangeControls | Non
 
 
 def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
-    """The request of the picture, or None if the recipe does not make one."""
+    """The request of the picture, or None if the recipe does not make one. Reference pictures that
+    guided it are not in a recipe."""
     scale, painted = recipe.get("guidance_scale", 1.0), Painted.from_plain(recipe.get("painted"))
     if painted is not None and painted.strength == 0:  # nothing was sampled
         recipe = {"steps": 1, "sampler": SAMPLER_NAMES[0]} | recipe
@@ -58,9 +60,10 @@ def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
             eta=recipe.get("eta", 0.0),
             size=(recipe["height"], recipe["width"]),
             painted=painted,
+            terms=words_asked(recipe, layout.palette),
             **maps_of(layout.labels, layout.palette, from_plain(recipe.get("label_controls"))),
         )
-    except (KeyError, TypeError, RequestError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 

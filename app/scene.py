@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QObject, QRect, Signal
 
+from app.guiding.wanted import Wanted
 from app.label_controls import LabelControls
 from app.patch import Patch, tiles, whole
 from core import labelmap
@@ -22,7 +23,7 @@ class Scene(QObject):
 
     changed: a rectangle of pixels was written. replaced: another label map took the place of this
     one, perhaps of another size, perhaps of another palette. controls: how single labels are
-    sampled.
+    sampled. wanted: what its pictures should be like beside the layout.
     """
 
     changed = Signal(QRect)
@@ -35,6 +36,8 @@ class Scene(QObject):
         self.labels = _own(labels)
         self.controls = LabelControls()
         self.controls.changed.connect(self._count)
+        self.wanted = Wanted()
+        self.wanted.changed.connect(self._count)
         self._before: dict[Box, np.ndarray] | None = None  # the tiles that the gesture touched
 
     @property

@@ -129,6 +129,7 @@ class SceneFile:
         self.path, self.holds_pictures = document.path, not document.is_map
         self._scene.replace(project.labels, project.palette)
         self._scene.controls.adopt(from_plain(project.controls))
+        self._scene.wanted.adopt(project.wanted)
         self._undo_stack.clear()
         self._studio.change_settings(_settings(project.generate, self._studio.settings))
         _fill_hand(self._pen, project.pen)
@@ -168,6 +169,7 @@ class SceneFile:
             self._history.palettes,
             str(self.path or ""),
             self._scene.controls.plain,
+            self._scene.wanted.plain,
         )
 
     def _save_project(self, path: Path) -> None:

@@ -15,6 +15,7 @@ from core.style import StyleChoice
 MAX_STEPS = 250
 MIN_GUIDANCE, MAX_GUIDANCE = 1.0, 5.0
 MAX_RECENT = 10
+MAX_PROMPTS = 30
 HISTORY_LIMIT, MAX_HISTORY_LIMIT = 500, 1_000_000  # MiB
 THEMES = ("system", "light", "dark")
 
@@ -152,6 +153,19 @@ class Store:
         paths = [path.resolve(), *self.recent()] if path else []
         names = list(dict.fromkeys(map(str, paths)))[:MAX_RECENT]
         self._settings.setValue("files/recent", names)
+
+    def prompts(self) -> list[str]:
+        """The words that pictures were asked for with, newest first."""
+        try:
+            found = json.loads(self._settings.value("guiding/prompts", "[]"))
+            return [str(text) for text in found][:MAX_PROMPTS] if isinstance(found, list) else []
+        except (TypeError, ValueError):
+            return []
+
+    def keep_prompt(self, text: str) -> None:
+        """Remember words."""
+        texts = list(dict.fromkeys([text, *self.prompts()]))[:MAX_PROMPTS]
+        self._settings.setValue("guiding/prompts", json.dumps(texts))
 
     @property
     def history_limit(self) -> int:

@@ -20,6 +20,7 @@ from app.scene import Scene
 from app.settings import GenerateSettings
 from app.worker import Job, Worker, failure
 from core.conversion import Conversion, same_labels
+from core.errors import InputError
 from core.palette import Palette
 from core.request import (
     MAX_SEED,
@@ -28,7 +29,6 @@ from core.request import (
     Failed,
     ModelInfo,
     Preview,
-    RequestError,
     Result,
     SampleRequest,
     Started,
@@ -169,17 +169,20 @@ class Studio(QObject):
         self._wish = ()
         try:
             request = change(self._freeze())
-        except RequestError as error:
+        except InputError as error:
             self._refuse(error)
             return
         self.sample(request)
 
     def request(self) -> SampleRequest | None:
-        """The scene as it is now, frozen; None if that cannot be sampled: then it was told why."""
+        """The scene as it is now, frozen; None if that cannot be sampled: then it was told why.
+
+        Words that are not known are left out: they may be half written.
+        """
         self._wish = ()
         try:
-            return self.holding(self._freeze())
-        except RequestError as error:
+            return self.holding(self._freeze(patient=True))
+        except InputError as error:
             self._refuse(error)
             return None
 
@@ -233,7 +236,7 @@ class Studio(QObject):
                 base = replace(base, painted=None)
             every = max(1, round(base.steps / VARIED_PREVIEWS))
             requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
-        except RequestError as error:
+        except InputError as error:
             self._refuse(error)
             return
         self.varying_begun.emit(first_seed, count, scales)
@@ -255,7 +258,7 @@ class Studio(QObject):
             return False
         try:
             request = self.holding(change(self._freeze()))
-        except RequestError as error:
+        except InputError as error:
             self._refuse(error)
             return False
         self._submit(lambda: self._proposing_session(request), request.steps, "proposal")
@@ -284,7 +287,7 @@ class Studio(QObject):
         self._ticket = self._worker.submit(job)
         self._tell()
 
-    def _refuse(self, error: RequestError) -> None:
+    def _refuse(self, error: InputError) -> None:
         """Say why there is no request, or ask for what it lacks."""
         if isinstance(error, PaletteDiffers):
             self.palette_differs.emit()
@@ -414,10 +417,11 @@ class Studio(QObject):
         yield Opened(info)
         if request is None:
             return
+        weights = self.scene.wanted.live_weights(request.terms)
         if _is_foreign(request, info):
             yield PaletteDiffers()
         else:
-            yield from self._engine.sample(request, self._guidance_now)
+            yield from self._engine.sample(request, self._guidance_now, *weights)
 
     def _varying_session(self, requests: list[SampleRequest]) -> Iterator[Any]:
         """Open the engine if need be, then sample each request. Runs in the worker thread."""
@@ -457,8 +461,9 @@ class Studio(QObject):
         """Called in the worker thread: reading one attribute of a frozen object needs no lock."""
         return self.settings.guidance_scale
 
-    def _freeze(self) -> SampleRequest:
+    def _freeze(self, patient: bool = False) -> SampleRequest:
         settings, layout = self.settings, self.reading.layout()
+        wanted, ids_of = self.scene.wanted, self.reading.ids_of
         height, width = layout.size
         return SampleRequest(
             layout,
@@ -469,6 +474,7 @@ class Studio(QObject):
             preview_every=max(1, round(settings.steps / PREVIEWS)),
             draft_steps=DRAFT_STEPS,
             keep_trajectory=height * width * settings.steps <= MAX_STATES,
+            terms=wanted.terms(layout, self.model, ids_of, patient),
             **maps_of(*self._painted),
         )
 
@@ -485,7 +491,8 @@ class Studio(QObject):
             strength = 0  # the model is the painter itself
         if not painter or strength == 1 or request.inpaint or request.start:
             return request
-        return replace(request, painted=Painted(style.of(painter), strength))
+        terms = request.terms if strength else ()  # what is painted in one pass follows none
+        return replace(request, painted=Painted(style.of(painter), strength), terms=terms)
 
     @property
     def _painted(self) -> tuple[np.ndarray, Palette, Table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from threading import Semaphore
 
@@ -23,6 +23,8 @@ from core.request import (
     Started,
     Trajectory,
 )
+from core.terms import GuidanceTerm
+from core.words import Vocabulary
 
 FIRST_GREY = 50  # of what is repainted, for a seed that ends in 00
 
@@ -34,12 +36,13 @@ class FakeEngine:
 
     hold() makes every step wait until let(n) allows n of them or go() all. fail_at: the step that
     raises `error`. pause: seconds that each step takes. can_see(finds): it has a segmenter, which
-    answers with `finds(picture)`. can_paint(): it has a `FakePainter` beside it. What was asked of
-    it is kept: requests, scales (one per step), closed (how many samples were given up early),
-    decoded (numbers of steps), looks (how often it was to look at a picture), recombined (each
-    scale): those pictures are 100 and ten for each unit of the scale. With `keep_trajectory` a
-    result carries a state for each step. tape: the request that can be recombined, that of the last
-    result. running, most_running: samples under way, and at most.
+    answers with `finds(picture)`. can_guide(vocabulary): it has an encoder of guidance.
+    can_paint(): it has a `FakePainter` beside it. What was asked of it is kept: requests, scales
+    (one per step), closed (how many samples were given up early), decoded (numbers of steps), looks
+    (how often it was to look at a picture), recombined (each scale): those pictures are 100 and ten
+    for each unit of the scale. With `keep_trajectory` a result carries a state for each step. tape:
+    the request that can be recombined, that of the last result. running, most_running: samples
+    under way, and at most.
     """
 
     def __init__(self, palette: Palette | None = None) -> None:
@@ -86,13 +89,20 @@ class FakeEngine:
         self.info = replace(self.info, painter=self.painter.info.name)
         return self.painter
 
+    def can_guide(self, vocabulary: Vocabulary | None) -> None:
+        """Have an encoder of guidance that knows these words."""
+        self.info = replace(self.info, guidance=True, vocabulary=vocabulary)
+
     def segment(self, picture: np.ndarray) -> np.ndarray:
         """As scripted."""
         self.looks += 1
         return self._finds(picture)
 
     def sample(
-        self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
+        self,
+        request: SampleRequest,
+        guidance_scale: Callable[[], float] | None = None,
+        term_weights: Callable[[], Sequence[float]] | None = None,
     ) -> Iterator[Event]:
         """Started, a preview per step, a result."""
         if request.instant:
@@ -100,6 +110,7 @@ class FakeEngine:
             yield Result(self.painter.paint(request.layout, style), request, 0.01, "fake-instant")
             return
         self.requests.append(request)
+        own, weights = tuple(term.weights[0] for term in request.terms), []
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
@@ -109,6 +120,7 @@ class FakeEngine:
                     self._held.acquire(timeout=10)
                 time.sleep(self.pause)
                 self.scales.append(guidance_scale() if guidance_scale else request.scales[0])
+                weights.append(tuple(term_weights()) if term_weights else own)
                 if step == self.fail_at:
                     raise self.error
                 yield Preview((_grey(request, step),) * request.count, step, request.steps)
@@ -123,7 +135,7 @@ class FakeEngine:
                 new = _grey(request, FIRST_GREY + seed % 100)
                 picture = composite(request.inpaint.picture, new, request.inpaint.blend)
             states = _states(request.steps) if request.keep_trajectory else None
-            self.tape = request.single(seed)
+            self.tape = replace(request.single(seed), terms=_weighed(request.terms, weights))
             yield Result(picture, self.tape, 0.5, self.info.name, states)
 
     def picture_of(self, x0: np.ndarray, layout: Layout) -> np.ndarray:
@@ -175,6 +187,13 @@ class FakePainter:
         picture = np.full((*layout.size, 3), 7, np.uint8)
         picture[..., 0] = (10 * layout.labels.astype(int) + int(style.vector[0])) % 256
         return picture if box is None else picture[box.slices].copy()
+
+
+def _weighed(
+    terms: tuple[GuidanceTerm, ...], weights: list[tuple[float, ...]]
+) -> tuple[GuidanceTerm, ...]:
+    """The terms with the weights of all steps."""
+    return tuple(replace(t, weight=own) for t, own in zip(terms, zip(*weights, strict=True)))
 
 
 def _states(steps: int) -> Trajectory:

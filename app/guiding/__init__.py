@@ -1,0 +1,1 @@
+"""What pictures should be like beside the layout: words and reference pictures, in the window."""
