@@ -8,7 +8,7 @@ again (`core.embedding`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,10 @@ class SpadePainter:
         return picture if box is None else picture[box.clip(size).slices].copy()
 
     def sample(
-        self, request: SampleRequest, guidance_scale: Callable[[], float] | None = None
+        self,
+        request: SampleRequest,
+        guidance_scale: Callable[[], float] | None = None,
+        term_weights: Callable[[], Sequence[float]] | None = None,
     ) -> Iterator[Event]:
         """One `Result` for each seed, in its random style; there is nothing to guide."""
         check_request(request, self.checkpoint, self.info)

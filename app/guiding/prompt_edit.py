@@ -14,6 +14,7 @@ from core.words import MAX_TEXT, UnknownWord, Vocabulary
 RED = "#e05252"  # told from text and ground in both themes
 LONGEST = 4  # words of a spelling
 Keys = Qt.Key
+AWAY = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)  # for a moment
 ENTERS = (Keys.Key_Return, Keys.Key_Enter)
 
 
@@ -135,7 +136,7 @@ class PromptEdit(QLineEdit):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        if event.reason() != Qt.FocusReason.PopupFocusReason:
+        if event.reason() not in AWAY:
             self._settle()
 
     def _settle(self) -> None:
