@@ -125,7 +125,7 @@ class GuidingDesk(QObject):
     def note_guidance(self) -> None:
         """The guidance slider moved: of a picture with terms there is no quick answer."""
         if self._studio.result is not None and self._studio.result.request.terms:
-            self._timer.start()
+            self._wait()
 
     # -- the table --------------------------------------------------------------------------------
 
@@ -141,16 +141,16 @@ class GuidingDesk(QObject):
         reference = ReferencePicture.of(picture, name)
         self._wanted.add(Term(kind, min(1.0, most_of(kind)), picture=reference))
         self._open()
-        self._timer.start()
+        self._wait()
 
     def _edit(self, key: int, changes: dict) -> None:
         self._wanted.change(key, **changes)
         if "text" not in changes:  # words wait for Enter
-            self._timer.start()
+            self._wait()
 
     def _remove(self, key: int) -> None:
         self._wanted.remove(key)
-        self._timer.start()
+        self._wait()
 
     def _labels(self) -> tuple[list[str], list[str]]:
         """Names of the scene's labels, the largest first, and of those that it has not."""
@@ -160,6 +160,11 @@ class GuidingDesk(QObject):
         return [palette[label].name for label in present], others
 
     # -- the picture again ------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """Until no change comes any more. A running sample has the weights already."""
+        if not self._studio.busy:
+            self._timer.start()
 
     def _make_again(self) -> None:
         """The last picture as the table wants it now, unless something else is going on."""
@@ -185,6 +190,8 @@ class GuidingDesk(QObject):
         self.panel.show_table(self._wanted.table)
 
     def _follow(self) -> None:
+        if self._studio.busy:
+            self._timer.stop()
         if self._studio.model is not self._model:
             self._model = self._studio.model
             self._show_abilities()

@@ -133,12 +133,7 @@ class GuidePanel(QWidget):
         for key in [key for key in self.rows if key not in keys]:
             self._drop_row(key)
         for place, term in enumerate(table):
-            row = self.rows.get(term.key)
-            if row is not None and (row.words is None) != (term.kind == WORDS):
-                self._drop_row(term.key)
-                row = None
-            if row is None:
-                row = self._add_row(term)
+            row = self.rows.get(term.key) or self._add_row(term)
             if self._list.indexOf(row) != place:
                 self._list.insertWidget(place, row)
             row.show_term(term)

@@ -149,7 +149,7 @@ class FakeEngine:
         """A grey of its own for each scale."""
         time.sleep(self.pause)
         self.recombined.append(guidance_scale)
-        if request is not self.tape:
+        if request is not self.tape or request.terms:
             return None
         return _grey(request, 100 + round(10 * guidance_scale))
 
@@ -192,8 +192,12 @@ class FakePainter:
 def _weighed(
     terms: tuple[GuidanceTerm, ...], weights: list[tuple[float, ...]]
 ) -> tuple[GuidanceTerm, ...]:
-    """The terms with the weights of all steps."""
-    return tuple(replace(t, weight=own) for t, own in zip(terms, zip(*weights, strict=True)))
+    """The terms with their weights, of all steps where they moved."""
+    moved = {index: own for index, own in enumerate(zip(*weights)) if len(set(own)) > 1}
+    return tuple(
+        replace(term, weight=moved.get(index, weights[-1][index]))
+        for index, term in enumerate(terms)
+    )
 
 
 def _states(steps: int) -> Trajectory:
