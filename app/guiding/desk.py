@@ -33,6 +33,10 @@ NO_WORDS = (
     "The encoder of guidance beside {name} learned no words, so only pictures can guide. "
     "Train one with captions (core.train --stage guidance)."
 )
+NO_STEPS = (
+    "{name} paints whole pictures in one pass; words and references cannot guide it. "
+    "Open a diffusion model."
+)
 NO_PICTURE = "There is no picture yet to be like. Generate one first."
 
 
@@ -136,8 +140,11 @@ class GuidingDesk(QObject):
             self._add(result.image, f"seed {result.request.seed}")
 
     def _add(self, picture: np.ndarray, name: str) -> None:
-        kinds = kinds_of(self._studio.model)
-        kind = next(kind for kind in PICTURE_KINDS if kind in kinds)
+        kinds = [kind for kind in PICTURE_KINDS if kind in kinds_of(self._studio.model)]
+        if not kinds:
+            self.failed.emit(Failed(_missing(self._studio.model)))
+            return
+        kind = kinds[0]
         reference = ReferencePicture.of(picture, name)
         self._wanted.add(Term(kind, min(1.0, most_of(kind)), picture=reference))
         self._open()
@@ -197,13 +204,20 @@ class GuidingDesk(QObject):
             self._show_abilities()
 
     def _show_abilities(self) -> None:
-        model, missing = self._model, ""
-        if model is not None and model.vocabulary is None:
-            missing = (NO_WORDS if model.guidance else NO_GUIDE).format(name=model.name)
+        model = self._model
         vocabulary = model.vocabulary if model else None
-        self.panel.show_abilities(kinds_of(model), vocabulary, missing)
+        self.panel.show_abilities(kinds_of(model), vocabulary, _missing(model))
 
     def _open(self) -> None:
         if self._dock is not None:
             self._dock.show()
             self._dock.raise_()
+
+
+def _missing(model: ModelInfo | None) -> str:
+    """A sentence about what a model cannot follow, and the way out; "" for nothing."""
+    if model is None or model.vocabulary is not None:
+        return ""
+    if not kinds_of(model):
+        return NO_STEPS.format(name=model.name)
+    return (NO_WORDS if model.guidance else NO_GUIDE).format(name=model.name)

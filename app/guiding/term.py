@@ -84,9 +84,11 @@ def most_of(kind: str) -> float:
 
 
 def kinds_of(model: ModelInfo | None) -> tuple[str, ...]:
-    """The kinds that a model can follow; all while it is not known."""
+    """The kinds that a model can follow; all while it is not known, none if it paints at once."""
     if model is None:
         return KINDS
+    if model.painter == model.name:
+        return ()
     words = (WORDS,) if model.vocabulary is not None else ()
     return words + (PICTURE_KINDS if model.guidance else ("colours",))
 

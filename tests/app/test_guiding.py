@@ -378,6 +378,17 @@ def test_a_model_without_words(window, engine, qtbot):
     assert "no encoder" not in hint(window)
 
 
+def test_a_model_that_paints_in_one_pass(window, engine, qtbot, tmp_path):
+    """Nothing can guide it: a picture that is dropped is refused with a sentence."""
+    painter = FakeEngine().can_paint()
+    window.studio.open_model(lambda: painter)
+    until(qtbot, lambda: window.studio.model is painter.info)
+    assert "in one pass" in hint(window) and "diffusion model" in hint(window)
+    drop(window.guiding.panel, photo(tmp_path / "dune.png"))
+    until(qtbot, lambda: "in one pass" in window.error_bar.sentence.text())
+    assert len(rows(window)) == 1
+
+
 def test_labels_of_a_scene_that_the_model_reads_in_its_own(window):
     """A row's labels go the way of the map: "sky" is another number there."""
     mine, other = window.scene.palette, Palette.load("ade20k")
