@@ -82,6 +82,22 @@ def test_gradients_are_left_alone_where_there_is_no_limit():
     assert moments[1] == pytest.approx(float(moments[0]) * norms[0] / 1e-3, rel=1e-3)
 
 
+def test_half_precision_scales_its_loss(tmp_path):
+    """float16 trains with a scaled loss, and a resumed run has the same scale."""
+    settings = TrainSettings(steps=9, batch=4, lr=1e-3, warmup=0, precision="float16")
+    objective = DiffusionObjective(trainable(ModelSpec(**TINY)), SCHEDULE, 3)
+    run = TrainRun(objective, settings, CPU)
+    losses = [done.losses["loss"] for done in train(run, [a_batch(3, 16, s) for s in range(3)])]
+    plain = [done.losses["loss"] for done in train(run_of(), [a_batch(3, 16)])]
+    assert losses[0] == pytest.approx(plain[0], rel=0.02) and np.isfinite(losses).all()
+    assert run.scaler.get_scale() > 1
+    run.scaler.update(512.0)
+    run.save(tmp_path / "state.safetensors", {})
+    again = TrainRun(DiffusionObjective(trainable(ModelSpec(**TINY)), SCHEDULE, 3), settings, CPU)
+    again.load(tmp_path / "state.safetensors", {})
+    assert again.scaler.get_scale() == 512
+
+
 # -- less kept for the way back -------------------------------------------------------------------
 
 

@@ -45,10 +45,10 @@ class Surroundings:
         hidden = F.relu(self.patches @ _matrix(shared) + shared.bias)
         hidden = torch.cat([hidden, hidden.new_zeros(1, hidden.shape[1])])
         windows = F.embedding(self.windows, hidden).flatten(1)
-        return tuple(
-            F.embedding(self.kinds, windows @ _matrix(conv) + conv.bias).permute(0, 3, 1, 2)
-            for conv in (gamma, beta)
-        )
+        both = windows @ torch.cat([_matrix(gamma), _matrix(beta)], dim=1)
+        both = both + torch.cat([gamma.bias, beta.bias])
+        dealt = (F.embedding(self.kinds, part) for part in both.chunk(2, dim=1))
+        return tuple(part.permute(0, 3, 1, 2) for part in dealt)
 
 
 def _matrix(conv: nn.Conv2d) -> Tensor:
