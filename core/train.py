@@ -97,7 +97,7 @@ DEFAULTS = {
     },
     "instant": {
         "steps": 8_000,
-        "lr": 4e-4,
+        "lr": 5e-4,
         "lr_schedule": "cosine",
         "ema": 0.998,
         "size": (256, 256),
