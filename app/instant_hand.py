@@ -98,9 +98,11 @@ class InstantHand(QObject):
         self._whole = True
         self.look()
 
-    def follow_style(self) -> None:
-        """Paint all of it if the style is another one."""
-        if self._picture is None or self._about[0] != self._studio.settings.style:
+    def follow_settings(self) -> None:
+        """Paint all of it if the style is another one, or if nothing else is to be seen now."""
+        settings = self._studio.settings
+        alone = settings.instant_strength == 0 and not self._mine
+        if self._picture is None or self._about[0] != settings.style or alone:
             self.renew()
 
     def forget(self) -> None:

@@ -101,7 +101,7 @@ class LiveDesk(QObject):
         """The scene changed, or a setting that its picture depends on."""
         if self._live.on:
             if self.hand.able:
-                self.hand.follow_style()
+                self.hand.follow_settings()
             self._live.changed(time.monotonic())
             if not self._timer.isActive():
                 self._timer.start(math.ceil(1000 * PAUSE))

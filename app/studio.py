@@ -604,6 +604,8 @@ def caption_of(result: Result) -> str:
         look = style.source if style.values else f"style {style.seed}"
         return f"{width} × {height} · {look} · {result.weights} · {1000 * result.seconds:.0f} ms"
     how = "local edit" if request.inpaint else request.sampler
+    if request.painted is not None:
+        how += f", instant at {request.painted.strength:.0%}"
     return f"{width} × {height} · seed {request.seed} · {request.steps} steps · " + (
         f"{how} · {result.seconds:.1f} s"
     )

@@ -271,3 +271,21 @@ def test_at_nothing_forgotten_generate_keeps_the_painters_picture(painter, windo
     window.acts["variations"].trigger()
     until(qtbot, lambda: not window.studio.busy and len(engine.requests) > 0)
     assert engine.requests[-1].painted is None
+
+
+def test_at_nothing_forgotten_the_model_is_left_out_of_live_painting(live, engine, qtbot):
+    """The slider goes there while the model's picture is shown: the painter's comes back."""
+    live.acts["refine"].setChecked(True)
+    until(qtbot, lambda: not live.studio.busy and not live.studio.note)
+    sampled = len(engine.requests)
+    live.generate_panel.style_row.strength.setValue(0)
+    until(qtbot, lambda: shown(live) == 3)
+    qtbot.wait(600)
+    assert len(engine.requests) == sampled and live.studio.note == "instant"
+
+
+def test_the_caption_tells_where_a_sample_began(painter, window, qtbot):
+    window.generate_panel.style_row.strength.setValue(60)
+    window.studio.generate()
+    until(qtbot, lambda: not window.studio.busy and window.studio.result is not None)
+    assert "instant at 60%" in window.result_panel.caption.text()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.live import BUDGET, LIMIT, PACES, PATIENCE, PAUSE, REST, Due, Live, Pace, Tempo
+from app.live import BUDGET, HAND_RESTS, LIMIT, PACES, PATIENCE, PAUSE, REST, Due, Live, Pace, Tempo
 
 
 @pytest.fixture
@@ -174,3 +174,43 @@ def test_a_large_canvas_gets_smaller_pictures():
         tempo.took(4.0 * pace.scale**2)
     assert tempo.pace("large") == Pace(2, 0.25)
     assert tempo.pace("small") == PACES[0]
+
+
+# -- beside an instant hand -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside():
+    """Live, beside a hand that shows every change at once."""
+    policy = Live()
+    policy.instant = True
+    policy.turn(True, 0.0)
+    return policy
+
+
+def test_beside_the_hand_a_quick_picture_waits_for_rest(beside):
+    """However long one paints, and also at the end of a stroke."""
+    for number in range(30):
+        beside.changed(1 + 0.1 * number)
+        due = beside.due(1 + 0.1 * number, "")
+        assert due == ("quick", 1 + 0.1 * number + HAND_RESTS)
+    beside.pen(down=False)
+    assert beside.due(4.0, "").at == 3.9 + HAND_RESTS
+
+
+def test_beside_the_hand_nothing_follows_without_refining(beside):
+    """Until it is switched on again: then what was painted meanwhile is due."""
+    beside.refine = False
+    beside.changed(1.0)
+    assert beside.due(9.0, "") is None
+    beside.refine = True
+    assert beside.due(9.0, "").what == "quick"
+
+
+def test_beside_the_hand_a_quick_picture_under_way_is_not_begun_again(beside):
+    """The hand gives it up if it is outdated; nothing else does. Then the full one."""
+    beside.changed(1.0)
+    beside.began("quick", 1.4)
+    assert beside.due(1.5, "quick") is None
+    beside.shown(1.6)
+    assert beside.due(1.6, "") == ("full", 1.0 + REST)
