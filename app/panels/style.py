@@ -56,6 +56,8 @@ class StyleRow(QWidget):
         """Show the style's name, and the strength, 0..1, without reporting it back."""
         short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
         self.button.setText(short)
+        whole = name.replace("{", "{{").replace("}", "}}")
+        set_tip(self.button, f"{whole}\n{STYLE_TIP}" if short != name else STYLE_TIP)
         self.strength.blockSignals(True)
         self.strength.setValue(round(strength * WHOLE))
         self.strength.blockSignals(False)

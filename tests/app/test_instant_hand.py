@@ -240,6 +240,15 @@ def test_the_style_of_the_picture_that_is_shown(painter, window, qtbot):
     assert shown(window) == 255
 
 
+def test_a_long_name_is_whole_in_the_tip(live):
+    """Braces and all: they are no names of keys."""
+    name = "a {long} evening by the sea.jpg"
+    style = StyleChoice.read([5], 3, "fake-instant", name)
+    live.studio.change_settings(replace_style(live.studio.settings, style))
+    button = live.generate_panel.style_row.button
+    assert button.text() == "a {long} evenin…" and button.toolTip().startswith(name)
+
+
 def test_a_photo_to_trace_lends_its_style(live, qtbot):
     assert not live.acts["style_of_photo"].isEnabled()
     live.exchange.reference.take(np.full((9, 9, 3), 111, np.uint8), "hill.jpg", under=False)
