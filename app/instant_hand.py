@@ -68,8 +68,11 @@ class InstantHand(QObject):
 
     @property
     def able(self) -> bool:
-        """Whether there is a painter."""
-        return self._studio.model is not None and self._studio.model.painter != ""
+        """Whether there is a painter, and no label holds pixels of the last picture: it cannot keep
+        them, and its own picture would take that one's place."""
+        model, held = self._studio.model, self._scene.controls.table.values()
+        spared = any(control.locked or control.strength < 1 for control in held)
+        return model is not None and model.painter != "" and not spared
 
     @property
     def busy(self) -> bool:

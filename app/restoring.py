@@ -32,6 +32,8 @@ def settings_of(recipe: dict, present: GenerateSettings) -> GenerateSettings:
     painted = Painted.from_plain(recipe.get("painted"))
     if painted is not None:
         found |= {"style": painted.style, "instant_strength": painted.strength}
+    elif "steps" in recipe:  # it began with noise
+        found["instant_strength"] = 1.0
     given = {name: value for name, value in found.items() if value is not None}
     locked = present.seed_locked or "seed" in given
     return replace(present, **given, seed_locked=locked).checked()

@@ -10,7 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
 from app import motion
-from app.settings import Store
+from app.restoring import settings_of
+from app.settings import GenerateSettings, Store
 from core.style import StyleChoice
 from tests.app import hand
 from tests.app.test_live import until
@@ -128,6 +129,18 @@ def test_a_stroke_takes_the_place_of_what_is_sampled(live, engine, qtbot):
     hand.release(live.canvas, (24, 20))
     until(qtbot, lambda: not live.studio.busy and not live.studio.note)
     assert shown(live, (22, 20)) == 255
+
+
+def test_a_locked_label_is_not_painted_over(live, painter, engine, qtbot):
+    """The painter cannot hold the pixels of a lock: the model makes the quick pictures."""
+    live.pen.choose(0)
+    live.acts["lock_label"].trigger()
+    live.pen.choose(7)
+    kept, asked = live.studio.result, len(painter.boxes)
+    hand.drag(live.canvas, (20, 20), (30, 20))
+    until(qtbot, lambda: len(engine.requests) > 0 and not live.studio.busy)
+    assert len(painter.boxes) == asked
+    assert np.array_equal(engine.requests[0].inpaint.picture, kept.image)
 
 
 def test_undo_is_painted_too(live, qtbot):
@@ -269,6 +282,16 @@ def test_the_slider_lets_a_sample_begin_with_the_instant_picture(painter, window
         until(qtbot, lambda: not window.studio.busy)
         assert window.studio.result.request.recipe().get("painted") == told
     assert window.generate_panel.style_row.value.text() == "60 %"
+
+
+def test_the_settings_of_a_recipe_say_where_it_began():
+    """A picture that began with noise is made again from noise, whatever the slider says now."""
+    present = replace_style(GenerateSettings(instant_strength=0.5), StyleChoice(3))
+    told = settings_of({"painted": {"strength": 0.25, "style": {"seed": 8}}}, present)
+    assert (told.style, told.instant_strength) == (StyleChoice(8), 0.25)
+    plain = settings_of({"steps": 4, "sampler": "ddim"}, present)
+    assert (plain.style, plain.instant_strength) == (StyleChoice(3), 1.0)
+    assert settings_of({"seed": 4}, present).instant_strength == 0.5
 
 
 def test_at_nothing_forgotten_generate_keeps_the_painters_picture(painter, window, engine, qtbot):
