@@ -12,7 +12,7 @@ the updates added, like those of any other file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ from core.schedule import ScheduleSpec
 from core.words import Vocabulary
 
 FORMAT = 1
+MAPPED = 16  # tensors that are taken from a file before it is mapped anew
+Place = Callable[[Tensor], Tensor]
 
 
 class CheckpointError(InputError):
@@ -185,11 +187,16 @@ class Checkpoint:
         """The file that this one rides on. Raises `BaseError` if it is not found."""
         return Checkpoint.open(self.base.find(self.path))
 
-    def load_unet(self) -> SDMUNet:
-        """The U-Net in float32. Raises `CheckpointError` if it is not there or does not fit."""
+    def load_unet(self, place: Place = Tensor.float) -> SDMUNet:
+        """The U-Net, in float32 by default.
+
+        place: what becomes of each tensor as it comes from the file, one by one. In the file's own
+        precision or another, no second copy of the network is ever in memory. Raises
+        `CheckpointError` if the U-Net is not there or does not fit.
+        """
         if self.spec is None:
             raise CheckpointError(f"{self.path} holds {self._held} alone, no diffusion model.")
-        return self._filled(SDMUNet, self.spec, "unet")
+        return self._filled(SDMUNet, self.spec, "unet", place)
 
     @property
     def _held(self) -> str:
@@ -200,10 +207,13 @@ class Checkpoint:
             return "a SPADE generator"
         return "a segmenter" if self.segmenter else "an autoencoder"
 
-    def load_autoencoder(self) -> Autoencoder | None:
-        """The autoencoder in float32, in eval mode; None for a model that works on pixels."""
+    def load_autoencoder(self, place: Place = Tensor.float) -> Autoencoder | None:
+        """The autoencoder in eval mode; None for a model that works on pixels.
+
+        place: as for `load_unet`.
+        """
         spec = self.spec.autoencoder if self.spec else self.autoencoder
-        return self._filled(Autoencoder, spec, "autoencoder") if spec else None
+        return self._filled(Autoencoder, spec, "autoencoder", place) if spec else None
 
     def load_segmenter(self) -> LabelNet:
         """The segmenter in float32. Raises `CheckpointError` if it is not there or does not fit."""
@@ -241,10 +251,12 @@ class Checkpoint:
             )
         return self._filled(SceneEncoder, self.guidance, "guidance")
 
-    def _filled(self, make: type[nn.Module], spec: Any, part: str) -> Any:
+    def _filled(
+        self, make: type[nn.Module], spec: Any, part: str, place: Place = Tensor.float
+    ) -> Any:
         with torch.device("meta"):  # no time lost on random weights
             module = make(spec)
-        state = self._state(part)
+        state = self._state(part, place)
         wanted = {k: v.shape for k, v in module.state_dict().items()}
         bad = [k for k in wanted if k not in state or state[k].shape != wanted[k]] + sorted(
             state.keys() - wanted
@@ -258,24 +270,35 @@ class Checkpoint:
         module.load_state_dict(state, assign=True)
         return module.eval().requires_grad_(False)
 
-    def _state(self, part: str) -> dict[str, Tensor]:
-        """The tensors of a part in float32, with those of the base below them."""
-        state = {k: v.float() for k, v in self._tensors(part).items()}
+    def _state(self, part: str, place: Place = Tensor.float) -> dict[str, Tensor]:
+        """The tensors of a part, placed, with those of the base below them."""
         if self.base is None:
-            return state
+            return self._tensors(part, place)
+        updates = self._tensors(part, Tensor.float)
         try:
-            return merged(self.open_base()._state(part), state, self.base.scale)
+            state = merged(self.open_base()._state(part), updates, self.base.scale)
+            return {name: place(state.pop(name)) for name in list(state)}
         except (KeyError, RuntimeError) as error:
             raise CheckpointError(
                 f"{self.path} does not fit its own base {self.base.name}: {error}. The file is "
                 "damaged or hand-made."
             ) from error
 
-    def _tensors(self, part: str) -> dict[str, Tensor]:
+    def _tensors(self, part: str, place: Place) -> dict[str, Tensor]:
+        """The tensors of a part in this file, placed one by one.
+
+        The file is mapped, not read; and mapped anew every few tensors, so that what was copied
+        out of it no longer counts as memory of this program.
+        """
+        state = {}
         try:
             with safe_open(self.path, "pt") as file:
                 names = [k for k in file.keys() if k.startswith(f"{part}.")]
-                return {k.removeprefix(f"{part}."): file.get_tensor(k) for k in names}
+            for first in range(0, len(names), MAPPED):
+                with safe_open(self.path, "pt") as file:
+                    for name in names[first : first + MAPPED]:
+                        state[name.removeprefix(f"{part}.")] = place(file.get_tensor(name))
+            return state
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{self.path} cannot be read: {error}.") from error
 

@@ -114,7 +114,8 @@ class Denoiser:
         than time.
         """
         later = len(self.scales) > 1
-        return later and len(x) == 1 and x.shape[-2] * x.shape[-1] <= MAX_PAIRED
+        small = len(x) == 1 and x.shape[-2] * x.shape[-1] <= MAX_PAIRED
+        return later and small and all(isinstance(m, tuple) for m in self.embedding("layout"))
 
     def _both(self, encoded: Encoded, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """The outputs of the conditional and of the null branch."""

@@ -22,6 +22,9 @@ from core.onehot import one_hot
 HALO = 2  # pixels, of at most two 3x3 convolutions
 WORTH = 0.5  # share of the map above which it is quicker to compute all of it
 MAX_KEPT = 2**28  # bytes of gamma and beta: pictures up to about 1800 squared
+# Bytes that each branch of one walk holds on a CPU: all of the papers' networks at 256x256 in
+# bfloat16, which is 972 MB. What is beyond is computed again in every step.
+MAX_HELD = 2**30
 
 
 class Marks(NamedTuple):
@@ -98,10 +101,10 @@ class Reader(Protocol):
 
     def embed_scaled(
         self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
-    ) -> list[Modulation]:
-        """What every place makes of them."""
+    ) -> list[Modulation | Tensor]:
+        """What every place makes of them; y itself where there is no memory to hold that."""
 
-    def embed_layout(self, y: Tensor | None, size: tuple[int, int]) -> list[Modulation]:
+    def embed_layout(self, y: Tensor | None, size: tuple[int, int]) -> list[Modulation | Tensor]:
         """Both at once; None for the null layout."""
 
 
@@ -114,10 +117,12 @@ class KeptEmbedding:
         self._size = self._null_size = (0, 0)
         self._exact = False  # whether all of it was computed at once
         self._scaled: dict[tuple[int, int], Tensor] = {}
-        self._embedding: list[Modulation] = []
-        self._null: list[Modulation] = []
+        self._embedding: list[Modulation | Tensor] = []
+        self._null: list[Modulation | Tensor] = []
 
-    def of(self, marks: Marks, size: tuple[int, int], exact: bool = True) -> list[Modulation]:
+    def of(
+        self, marks: Marks, size: tuple[int, int], exact: bool = True
+    ) -> list[Modulation | Tensor]:
         """The embedding for x of `size` (height, width); valid until the next call.
 
         exact: the bits must not depend on what was painted before. Otherwise only the changed
@@ -129,18 +134,18 @@ class KeptEmbedding:
             self._compute(marks, size)
         elif area.pixels:
             self._update(marks, area)
-        if _bytes(self._embedding) <= MAX_KEPT:
+        if _may_be_kept(self._embedding):
             self._marks = marks
             return self._embedding
         embedding, self._embedding, self._scaled = self._embedding, [], {}
         return embedding
 
-    def null(self, size: tuple[int, int]) -> list[Modulation]:
+    def null(self, size: tuple[int, int]) -> list[Modulation | Tensor]:
         """The embedding of the layout without labels, for x of `size`."""
         if size == self._null_size:
             return self._null
         null = self.reader.embed_layout(None, size)
-        if _bytes(null) <= MAX_KEPT:
+        if _may_be_kept(null):
             self._null, self._null_size = null, size
         return null
 
@@ -196,5 +201,15 @@ def _bounds(mask: np.ndarray) -> Area:
     return Area(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def _bytes(embedding: list[Modulation]) -> int:
-    return sum(part.nbytes for modulation in embedding for part in modulation)
+def _may_be_kept(embedding: list[Modulation | Tensor]) -> bool:
+    """Whether all of it is there, and not too large to stay after the walk."""
+    if not all(isinstance(modulation, tuple) for modulation in embedding):
+        return False
+    return sum(part.nbytes for modulation in embedding for part in modulation) <= MAX_KEPT
+
+
+def held_bytes(device: torch.device) -> int:
+    """How much of gamma and beta one branch of a walk may hold: `MAX_HELD`, or what a GPU has."""
+    if device.type == "cuda":
+        return max(MAX_HELD, torch.cuda.mem_get_info(device)[0] // 4)
+    return MAX_HELD

@@ -23,7 +23,7 @@ from core.conversion import same_labels
 from core.crop import Crop
 from core.denoiser import Denoiser
 from core.device import is_shortage, pick_device, pick_precision, precision_name
-from core.embedding import KeptEmbedding, Marks
+from core.embedding import KeptEmbedding, Marks, held_bytes
 from core.errors import OutOfMemory
 from core.first_step import FirstStep
 from core.guide import Guide, Terms, check_terms, guide_path
@@ -69,13 +69,12 @@ class Engine:
     def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
         self.checkpoint, self.device, self.dtype = checkpoint, device, dtype
         self.schedule = checkpoint.schedule.build()
-        self.unet: SDMUNet = self._placed(checkpoint.load_unet())
+        self.unet = self._open_unet(checkpoint)
         self.student = self._open_student()
         self.segmenter = self._open_segmenter()
         self.guide = self._open_guide()
         self.painter = painter_beside(checkpoint.path, checkpoint.palette, device, dtype)
-        autoencoder = checkpoint.load_autoencoder()
-        self.autoencoder: Autoencoder | None = autoencoder and self._placed(autoencoder)
+        self.autoencoder: Autoencoder | None = checkpoint.load_autoencoder(self._placed)
         self._forget()
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
@@ -93,6 +92,11 @@ class Engine:
         where = pick_device(device)
         return cls(Checkpoint.open(path), where, pick_precision(where, precision))
 
+    def _open_unet(self, checkpoint: Checkpoint) -> SDMUNet:
+        unet = checkpoint.load_unet(self._placed)
+        unet.embedding_budget = held_bytes(self.device)
+        return unet
+
     def _open_student(self) -> SDMUNet | None:
         """The few-step student: this model itself, or the file beside it, made for its latents."""
         if self.unet.spec.stops:
@@ -106,7 +110,7 @@ class Engine:
                 f"{path} is no student of {self.checkpoint.path.name}: their networks differ. Take "
                 "it away, or distil it again."
             )
-        return self._placed(student.load_unet())
+        return self._open_unet(student)
 
     def _open_segmenter(self) -> Segmenter | None:
         """The segmenter beside this model, or beside the one with the same labels below it."""
@@ -140,8 +144,10 @@ class Engine:
         self._hints = KeptEmbedding(self.autoencoder, num_labels) if reads else None
         self._taped: Taped | None = None  # of the last picture that guidance made with two branches
 
-    def _placed(self, module):
-        return module.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+    def _placed(self, tensor: Tensor) -> Tensor:
+        """A tensor of a file as this engine computes with it: a copy, so the file can be closed."""
+        order = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
+        return tensor.to(self.device, self.dtype, memory_format=order, copy=True)
 
     # -- sampling ---------------------------------------------------------------------------------
 

@@ -193,3 +193,34 @@ def test_areas():
     assert area.shrunk(8) == Area(0, 1, 2, 3) and area.shrunk(8).enlarged(8) == Area(0, 8, 16, 24)
     assert area.grown(4, (10, 30)) == Area(0, 4, 10, 21)
     assert area.within(Area(2, 5, 20, 20)) == Area(1, 3, 7, 12) and area.pixels == 54
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_beyond_the_budget_decode_makes_the_same_numbers(make_unet, dtype):
+    """Held whole, in part or not at all: the output is the same to the bit."""
+    unet, marks = make_unet(layout_resize="area").to(dtype), scene(3, False)
+    x = torch.randn(1, 3, *SIZE, dtype=dtype)
+    t = torch.tensor([400])
+    whole = KeptEmbedding(unet, 3).of(marks, SIZE)
+    expected = unet.decode(unet.encode(x, t), whole, t)
+    total = sum(part.nbytes for part in flat(whole))
+    for budget, held in ((total, len(whole)), (total - 1, len(whole) - 1), (0, 0)):
+        unet.embedding_budget = budget
+        keeper = KeptEmbedding(unet, 3)
+        for embedding in (keeper.of(marks, SIZE), keeper.null(SIZE)):
+            assert [isinstance(m, tuple) for m in embedding].count(True) == held
+        output = unet.decode(unet.encode(x, t), keeper.of(marks, SIZE), t)
+        assert torch.equal(output, expected)
+
+
+def test_what_is_held_in_part_is_not_patched(make_unet):
+    """After a stroke all of it is that of the new layout."""
+    unet, before = make_unet(layout_resize="area"), scene(3, False)
+    after = painted(before, (3, 3, 20, 20), 1)
+    unet.embedding_budget = 20_000
+    keeper = KeptEmbedding(unet, 3)
+    keeper.of(before, SIZE)
+    ours, fresh = keeper.of(after, SIZE, exact=False), KeptEmbedding(unet, 3).of(after, SIZE)
+    assert {type(m) for m in ours} == {tuple, torch.Tensor}
+    for one, other in zip(ours, fresh, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))

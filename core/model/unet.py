@@ -9,6 +9,7 @@ seed and guidance scale. Both facts are exact. Parameter names are those of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +32,10 @@ from core.model.layers import (
 from core.model.spec import ModelSpec
 from core.model.surroundings import Surroundings
 
-# Of each SPADE norm of middle and decoder, in order: two a block.
-LayoutEmbedding = list[Modulation]
-# The same before it is embedded: y at the resolution of each norm.
+# Of each SPADE norm of middle and decoder, in order: two a block. Where there is no memory to hold
+# gamma and beta, y at that norm's resolution, of which the norm makes them each time.
+LayoutEmbedding = list[Modulation | Tensor]
+# The same before any of it is embedded.
 ScaledLayouts = list[Tensor | Surroundings]
 
 
@@ -80,6 +82,7 @@ class SDMUNet(nn.Module):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
+        self.embedding_budget = math.inf  # bytes of gamma and beta that an embedding may hold
         width = spec.model_channels
         self.time_embed = nn.Sequential(
             nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
@@ -204,8 +207,20 @@ class SDMUNet(nn.Module):
     def embed_scaled(
         self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
     ) -> LayoutEmbedding:
-        """1 + gamma and beta of every SPADE norm, from `scaled_layouts`."""
-        return [norm.modulate(scaled[target]) for norm, target in self.layout_sites(size)]
+        """1 + gamma and beta of every SPADE norm, from `scaled_layouts`.
+
+        From where they would go beyond the budget on, y itself: `decode` makes the same numbers of
+        it, one norm at a time. The coarse levels come first, so it is the finest that are not held.
+        """
+        embedding, left = [], self.embedding_budget
+        for norm, target in self.layout_sites(size):
+            layout = scaled[target]
+            if left > 0:
+                modulation = norm.modulate(layout)
+                left -= sum(part.nbytes for part in modulation)
+                layout = modulation if left >= 0 else layout
+            embedding.append(layout)
+        return embedding
 
     def layout_sites(
         self, size: tuple[int, int]
