@@ -24,6 +24,7 @@ FILE = (
     Wish("new", "New", ("Ctrl+N",)),
     Wish("open", "Open…", ("Ctrl+O",)),
     Wish("open_weights", "Open weights…", ("Ctrl+Shift+O",)),
+    Wish("import_weights", "Import weights…", ("Ctrl+Alt+O",)),
     Wish("save", "Save", ("Ctrl+S",)),
     Wish("save_as", "Save as…", ("Ctrl+Shift+S",)),
     Wish("save_picture", "Save picture…", ("Ctrl+E",), "save"),

@@ -72,6 +72,7 @@ from app.tips import retip, set_tip
 from app.tools import PAINTERS
 from app.training.desk import TrainingDesk
 from app.variations_desk import VariationsDesk
+from app.weights_import.desk import WeightsImport
 from core.request import Failed
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -182,6 +183,7 @@ class MainWindow(QMainWindow):
             "save_as": self.filing.save_as,
             "save_picture": self.filing.save_picture,
             "open_weights": self.exchange.ask_weights,
+            "import_weights": lambda: self.weights_import.ask(),
             "import": self.exchange.ask_import,
             "export": self.exchange.ask_export,
             "photo": self.exchange.ask_photo,
@@ -297,6 +299,11 @@ class MainWindow(QMainWindow):
             self.store,
             self.exchange.take,
         )
+        self.weights_import = WeightsImport(
+            self, self.scene, self.store, library, self.exchange.take
+        )
+        for suffix in (".pt", ".pth"):
+            self.exchange.openers[suffix] = self.weights_import.take
         self.desk = VariationsDesk(
             self.canvas,
             self.studio,
@@ -403,7 +410,7 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         bar = self.menuBar()
         file = bar.addMenu("&File")
-        _fill_menu(file, self._acts(actions.FILE), breaks=(3, 5, 10, 12))
+        _fill_menu(file, self._acts(actions.FILE), breaks=(4, 6, 11, 13))
         file.insertMenu(file.actions()[2], RecentMenu(self, self.store, self.filing.open_recent))
         edit = bar.addMenu("&Edit")
         wishes = self._acts(actions.EDIT + actions.MAP + actions.LABELS + actions.CONTROLS)
@@ -506,6 +513,7 @@ class MainWindow(QMainWindow):
         self.training.failed.connect(self.show_failure)
         self.training.told.connect(self.error_bar.show_notice)
         self.guiding.failed.connect(self.show_failure)
+        self.weights_import.told.connect(self.error_bar.show_notice)
         self.fixing.failed.connect(self.show_failure)
         self.style_desk.failed.connect(self.show_failure)
         self.best_of.told.connect(self.error_bar.show_error)
@@ -689,6 +697,7 @@ class MainWindow(QMainWindow):
         self.store.keep_window(self.saveGeometry(), self.saveState())
         self.store.keep_generate(self.studio.settings)
         self.live.stop()
+        self.weights_import.conversion.cancel()
         self.hide()  # the thread may need a moment: the window is gone at once
         self.studio.stop()
         self.keeping.finish()

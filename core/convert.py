@@ -13,7 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import accumulate
+from math import prod
 from pathlib import Path
 
 import torch
@@ -90,16 +93,31 @@ def main(argv: list[str] | None = None) -> int:
     )
     add("--noise-schedule", choices=("linear", "cosine"), default="linear")
     add("--licence", default="", help="licence of the weights, for the header")
+    add(
+        "--lines", action="store_true", help="progress for programs: percent on stdout, a line each"
+    )
     args = parser.parse_args(argv)
 
     def run() -> int:
-        made = _convert(args, lambda entries: tqdm(entries, "converting", disable=None))
+        bar = partial(tqdm, desc="converting", disable=None)
+        made = _convert(args, _told if args.lines else bar)
         size = args.out.stat().st_size / 2**20
         channels = made.spec.num_classes if made.spec else made.spade.label_channels
         say(f"{args.out}: {size:.0f} MB, {channels} label channels, {args.store}")
         return DONE
 
     return exit_status(run)
+
+
+def _told(entries: list[Entry]) -> Iterator[Entry]:
+    """The same entries; after each, how many percent of the numbers are written, if that is new."""
+    sizes = [prod(entry.shape) for entry in entries]
+    told = -1
+    for entry, done in zip(entries, accumulate(sizes), strict=True):
+        yield entry
+        if (percent := 100 * done // sum(sizes)) > told:
+            told = percent
+            print(percent, flush=True)
 
 
 def _convert(args: argparse.Namespace, progress: Callable) -> Checkpoint:

@@ -133,3 +133,10 @@ def test_the_four_releases_are_what_their_palettes_expect(release):
         }
         theirs = {k: torch.empty(shape) for k, shape in RELEASES[release]["shapes"].items()}
     assert compare(theirs, ours) == []
+
+
+def test_progress_is_told_in_lines(run, network, capsys):
+    """Whole percents, rising, the last one a hundred."""
+    assert run(network.state_dict(), "--lines") == 0
+    told = [int(line) for line in capsys.readouterr().out.split()]
+    assert told == sorted(set(told)) and told[-1] == 100 and len(told) > 10

@@ -1,0 +1,1 @@
+"""Importing the weights that other programs made: the papers' own releases."""

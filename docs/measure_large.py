@@ -1,0 +1,118 @@
+"""Measure the papers' largest network as a laptop would run it: memory and seconds a step.
+
+    python -m docs.measure_large                       ADE20K, 256x256, bfloat16, guided
+    python -m docs.measure_large --threads 2 --steps 20
+
+Its weights are random, from a seed: memory and time do not depend on what they say. They are
+written to a temporary file of 1.3 GB and opened by a process of their own, whose peak is told.
+docs/decisions/019 has the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.checkpoint import Checkpoint
+from core.convert import RELEASES, STORES
+from core.device import use_threads
+from core.engine import Engine
+from core.model.spec import ModelSpec
+from core.model.unet import SDMUNet
+from core.palette import Palette
+from core.request import Layout, SampleRequest
+from core.tensor_file import Entry, write_tensors
+
+GUIDANCE = 1.5
+KIB = 1024  # bytes: the unit of ru_maxrss on Linux
+BLOCK = 32  # pixels of a side of the squares that the layout is made of
+
+
+def make_weights(path: Path, palette: Palette, store: str) -> None:
+    """A file of the network released for `palette`, with random weights."""
+    spec = ModelSpec.from_dict(
+        {"num_classes": palette.num_channels} | RELEASES.get(palette.name, {})
+    )
+    with torch.device("meta"):
+        shapes = {name: tuple(v.shape) for name, v in SDMUNet(spec).state_dict().items()}
+    generator = torch.Generator().manual_seed(0)
+    entries = [
+        Entry(f"unet.{name}", shape, partial(random_weights, shape, generator))
+        for name, shape in shapes.items()
+    ]
+    header = Checkpoint(palette, spec, training={"step": 0})
+    write_tensors(path, entries, STORES[store], header.metadata())
+
+
+def random_weights(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Such that features keep about their size from layer to layer."""
+    fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 4
+    return torch.randn(shape, generator=generator) / fan_in**0.5
+
+
+def measure(path: Path, args: argparse.Namespace) -> None:
+    """Open the file, sample one picture, and tell what each part took."""
+    use_threads(args.threads)
+    clock = Clock()
+    engine = Engine.open(path, "cpu", args.precision)
+    clock.tell("opened")
+    rng = np.random.default_rng(0)
+    height, width = engine.info.size
+    palette = engine.info.palette
+    blocks = rng.choice([c.id for c in palette.classes], (height // BLOCK, width // BLOCK))
+    labels = np.kron(blocks, np.ones((BLOCK, BLOCK))).astype(np.uint8)
+    request = SampleRequest(
+        Layout(labels, palette),
+        steps=args.steps,
+        guidance_scale=GUIDANCE,
+        preview_every=0,
+    )
+    for event in engine.sample(request):
+        clock.tell(type(event).__name__.lower())
+
+
+class Clock:
+    """Tells the time since it last told it, and the most memory that was used until now."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter(), time.process_time()
+
+    def tell(self, what: str) -> None:
+        now = time.perf_counter(), time.process_time()
+        wall, busy = (new - old for new, old in zip(now, self._last, strict=True))
+        gigabytes = getrusage(RUSAGE_SELF).ru_maxrss * KIB / 1e9
+        line = f"{what:10} {wall:7.1f} s, of the processor {busy:7.1f} s, peak {gigabytes:.2f} GB"
+        print(line, flush=True)
+        self._last = now
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--palette", default="ade20k", help="of which release")
+    parser.add_argument("--precision", choices=list(STORES), default="bfloat16")
+    parser.add_argument("--steps", type=int, default=2, help="the first embeds the layout too")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)  # the process that measures
+    args = parser.parse_args()
+    if args.file:
+        return measure(args.file, args)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "large.safetensors"
+        make_weights(path, Palette.load(args.palette), args.precision)
+        command = [sys.executable, "-m", "docs.measure_large", *sys.argv[1:], "--file", str(path)]
+        subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()
