@@ -5,7 +5,7 @@
 
 Its weights are random, from a seed: memory and time do not depend on what they say. They are
 written to a temporary file of 1.3 GB and opened by a process of their own, whose peak is told.
-docs/decisions/019 has the figures.
+docs/decisions/020 has the figures.
 """
 
 from __future__ import annotations
