@@ -33,13 +33,13 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (  # the first is the scene of a first start
-    Example("lake", "Mountain lake", 8),
-    Example("arch", "Sea arch", 7),
-    Example("river", "Forest river", 4),
-    Example("meadow", "Flower meadow", 7),
+    Example("lake", "Mountain lake", 3),
+    Example("arch", "Sea arch", 8),
+    Example("river", "Forest river", 7),
+    Example("meadow", "Flower meadow", 2),
     Example("shore", "Wooded shore", 8),
-    Example("waterfall", "Waterfall", 7),
-    Example("beach", "Beach rock", 7),
-    Example("dunes", "Dunes", 8),
-    Example("village", "Village", 8),
+    Example("waterfall", "Waterfall", 1),
+    Example("beach", "Beach rock", 8),
+    Example("dunes", "Dunes", 7),
+    Example("village", "Village", 3),
 )
