@@ -80,9 +80,8 @@ def test_the_recipe_tells_of_the_edit_without_its_arrays(palette):
     assert not {"inpaint", "start"} & set(SampleRequest(layout).recipe())
 
 
-def test_an_edit_and_a_fork_are_two_requests(palette):
-    """One walks on from a state, the other from a picture."""
+def test_a_fork_may_be_an_edit_too(palette):
+    """It walks on from a state, and keeps what is not in the region; the recipe tells both."""
     layout = Layout(np.zeros((8, 12), np.uint8), palette)
     edit, start = Inpaint(PICTURE, REGION, BLEND), Start(STATES[0], 40)
-    with pytest.raises(RequestError, match="either"):
-        SampleRequest(layout, inpaint=edit, start=start)
+    assert SampleRequest(layout, inpaint=edit, start=start).recipe().keys() >= {"inpaint", "start"}
