@@ -67,7 +67,7 @@ def cost(engine: Engine, rounds: int, steps: int) -> None:
     rows = [_round(engine, regions, number, steps) for number in range(rounds)]
     times = [np.min(same, axis=0).sum() for same in zip(*rows, strict=True)]
     print(f"{SIDE}x{SIDE}, {steps} steps, each event's fastest of {rounds} rounds\n")
-    print("| region | crop | strength 1 | strength 0.8 |\n|---|---|---|---|")
+    print(f"| region | crop | strength {ANEW} | strength {OTHER} |\n|---|---|---|---|")
     print(f"| plain sample | {SIDE}x{SIDE} | {times[0]:.2f} s = 1 | |")
     for index, (share, region) in enumerate(zip(SHARES, regions, strict=True)):
         box = _crop(engine, region).box

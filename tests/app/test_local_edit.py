@@ -13,6 +13,7 @@ from app.canvas_size import NewSize
 from app.commands import ReplaceScene
 from app.edit_plan import EditSettings
 from app.picture_file import save_picture
+from core.regions import ANEW
 from core.request import Result
 from tests.app import hand
 from tests.app.fake_engine import FIRST_GREY
@@ -215,7 +216,7 @@ def test_repaint_takes_what_is_marked_alone(drawn, engine, qtbot):
     proposed(drawn, qtbot)
     inpaint = engine.requests[-1].inpaint
     assert inpaint.region[50, 50] and not inpaint.region[10, 10]
-    assert engine.requests[-1].seed == 8 and inpaint.strength == 1.0
+    assert engine.requests[-1].seed == 8 and inpaint.strength == ANEW
     press(drawn, Qt.Key.Key_Return)
     assert drawn.studio.status().state == "stale"  # what changed elsewhere still did
     press(drawn, Qt.Key.Key_F5)
