@@ -58,7 +58,7 @@ def in_few_colors(picture: Image.Image) -> Image.Image:
     near = picture.quantize(256 - FLAT_COLORS, dither=Image.Dither.NONE).getpalette()
     table = Image.new("P", (1, 1))
     table.putpalette(flat.flatten().tolist() + near)
-    return picture.quantize(palette=table, dither=Image.Dither.NONE)
+    return picture.quantize(palette=table, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def until(condition: Callable[[], bool]) -> None:
