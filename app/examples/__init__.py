@@ -33,7 +33,7 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (  # the first is the scene of a first start
-    Example("lake", "Mountain lake", 3),
+    Example("lake", "Mountain lake", 8),
     Example("arch", "Sea arch", 8),
     Example("river", "Forest river", 7),
     Example("meadow", "Flower meadow", 2),
