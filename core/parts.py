@@ -57,11 +57,11 @@ def _places(region: np.ndarray) -> np.ndarray | None:
 
     Pixels whose contexts meet are of one place: neither could be sampled without the other.
     """
+    away = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
     radius = CONTEXT
-    while radius < max(region.shape):
-        away = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
+    while True:
         count, _ = cv2.connectedComponents((away <= radius).astype(np.uint8))
-        if count - 1 <= MOST:
+        if count - 1 <= MOST:  # in the end they are one
             break
         radius *= 2
     if count - 1 < 2:

@@ -59,6 +59,13 @@ def test_an_inverted_edit_is_one_walk():
     assert parts == [edit]
 
 
+def test_a_canvas_smaller_than_the_context_is_one():
+    """Even of few pixels."""
+    region = boxes((16, 16), (2, 2), side=4)
+    edit = an_edit(np.zeros((16, 16, 3), np.uint8), region)
+    assert parts_of(edit, (16, 16), 8, 8) == [edit]
+
+
 def test_a_sprinkle_of_pixels_is_quickly_divided():
     """Hundreds of places become few before they are compared."""
     rng = np.random.default_rng(0)
