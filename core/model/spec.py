@@ -98,8 +98,21 @@ class SpadeSpec:
         return height * self.multiple, width * self.multiple
 
 
+class PictureSpec:
+    """What specs share whose picture has an `image_size`, its width, and an `aspect_ratio`."""
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) of the pictures it was trained on."""
+        return round(self.image_size / self.aspect_ratio), self.image_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
 @dataclass(frozen=True)
-class InstantSpec:
+class InstantSpec(PictureSpec):
     """The compact generator: layout and style to latents in one pass, and the decoder of those.
 
     widths, blocks: of the levels at 1/32, 1/16 and 1/8 of the picture.
@@ -123,15 +136,6 @@ class InstantSpec:
     def multiple(self) -> int:
         """Sides of a picture must be multiples of this many pixels."""
         return self.autoencoder.factor * 2 ** (len(self.widths) - 1)
-
-    @property
-    def picture_size(self) -> tuple[int, int]:
-        """(height, width) of the pictures it was trained on."""
-        return round(self.image_size / self.aspect_ratio), self.image_size
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> InstantSpec:
@@ -157,7 +161,7 @@ class SceneEncoderSpec:
 
 
 @dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(PictureSpec):
     """The SDM U-Net. The first group carries the names of the official constructor."""
 
     image_size: int = 256  # width of a training picture, in pixels of the picture
@@ -210,15 +214,6 @@ class ModelSpec:
     def multiple(self) -> int:
         """Sides of a picture must be multiples of this many pixels."""
         return self.factor * 2 ** (len(self.channel_mult) - 1)
-
-    @property
-    def picture_size(self) -> tuple[int, int]:
-        """(height, width) of the pictures it was trained on."""
-        return round(self.image_size / self.aspect_ratio), self.image_size
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelSpec:
