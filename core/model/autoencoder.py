@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from core.model.layers import Modulation, resize_layout
+from core.model.layers import Modulation, ReadsLayout
 from core.model.spec import AutoencoderSpec
 
 LATENT_BOUND = 3.0  # latents before normalisation lie in (-3, 3)
@@ -142,7 +142,7 @@ def make_hints(spec: AutoencoderSpec) -> nn.ModuleDict:
 HINT_RATES = (2, 4, 8)  # at which `make_hints` reads the layout: pixels of it to one of the latents
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(ReadsLayout, nn.Module):
     """Encoder, decoder, and the statistics that give latents mean 0 and variance 1 per channel.
 
     Pictures are `[N, 3, H, W]` in [-1, 1], H and W multiples of 8; latents `[N, C, H/8, W/8]`.
@@ -184,17 +184,6 @@ class Autoencoder(nn.Module):
         if y is None:
             y = self.latent_mean.new_zeros(1, self.spec.layout_labels, *size)
         return self.embed_scaled(self.scaled_layouts(y, size), size)
-
-    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
-        """y at each (height, width) at which the decoder reads it, for latents of `size`."""
-        targets = (target for _, target in self.layout_sites(size))
-        return {t: resize_layout(y, t, self.layout_resize).to(self.dtype) for t in targets}
-
-    def embed_scaled(
-        self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
-    ) -> list[Modulation]:
-        """1 + gamma and beta of every place, from `scaled_layouts`."""
-        return [hint.modulate(scaled[target]) for hint, target in self.layout_sites(size)]
 
     def layout_sites(self, size: tuple[int, int]) -> Iterator[tuple[LayoutHint, tuple[int, int]]]:
         """Each place that reads the layout, with its (height, width) for latents of `size`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +61,25 @@ class SPADEGroupNorm(nn.Module):
         """x normalised and modulated by 1 + gamma and beta, or by those of y at x's resolution."""
         scale, beta = layout if isinstance(layout, tuple) else self.modulate(layout)
         return torch.addcmul(beta, self.norm(x), scale)
+
+
+class ReadsLayout:
+    """What networks share that layouts modulate at several resolutions.
+
+    They have `layout_resize`, `dtype` and `layout_sites(size)`: each place, which has
+    `modulate(y)`, with the (height, width) of its y.
+    """
+
+    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
+        """y at each (height, width) at which it is read, for an input of `size`."""
+        targets = dict.fromkeys(target for _, target in self.layout_sites(size))
+        return {t: resize_layout(y, t, self.layout_resize).to(self.dtype) for t in targets}
+
+    def embed_scaled(
+        self, scaled: Mapping[tuple[int, int], Tensor], size: tuple[int, int]
+    ) -> list[Modulation]:
+        """1 + gamma and beta of every place, from `scaled_layouts`."""
+        return [place.modulate(scaled[target]) for place, target in self.layout_sites(size)]
 
 
 def resize_layout(y: Tensor, size: tuple[int, int], how: str) -> Tensor:

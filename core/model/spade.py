@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.utils import spectral_norm
 
-from core.model.layers import Modulation, resize_layout
+from core.model.layers import Modulation, ReadsLayout, resize_layout
 from core.model.spec import UPSAMPLINGS, SpadeSpec
 
 HIDDEN = 128  # channels between layout and gamma, beta
@@ -83,13 +83,13 @@ class SPADE(nn.Module):
         self.mlp_beta = nn.Conv2d(HIDDEN, channels, 3, padding=1)
 
     def modulate(self, y: Tensor) -> Modulation:
-        """gamma and beta of y `[N, label_channels, h, w]`, at this norm's resolution."""
+        """1 + gamma and beta of y `[N, label_channels, h, w]`, at this norm's resolution."""
         hidden = self.mlp_shared(y)
-        return self.mlp_gamma(hidden), self.mlp_beta(hidden)
+        return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
     def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
-        gamma, beta = modulation
-        return torch.addcmul(beta, self.param_free_norm(x), 1 + gamma)
+        scale, beta = modulation
+        return torch.addcmul(beta, self.param_free_norm(x), scale)
 
 
 class SPADEResnetBlock(nn.Module):
@@ -123,7 +123,7 @@ def _normed(conv: nn.Conv2d, folded: bool) -> nn.Conv2d:
     return conv if folded else spectral_norm(conv)
 
 
-class SpadeGenerator(nn.Module):
+class SpadeGenerator(ReadsLayout, nn.Module):
     """Layout, and with a VAE a style, to a picture `[N, 3, H, W]` in [-1, 1].
 
     folded: without spectral norm, which is in the weights already; as in our checkpoints. It is a
@@ -174,17 +174,6 @@ class SpadeGenerator(nn.Module):
         """Each norm, in order, with the (height, width) at which it works."""
         for (block, _), at in zip(self.blocks, self.sizes(size), strict=True):
             yield from ((norm, at) for norm in block.norms)
-
-    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
-        """y at each (height, width) at which a norm works, resized as in the paper."""
-        targets = dict.fromkeys(self.sizes(size))
-        return {at: resize_layout(y, at, self.layout_resize).to(self.dtype) for at in targets}
-
-    def embed_scaled(
-        self, scaled: Mapping[tuple[int, int], Tensor], size: tuple[int, int]
-    ) -> list[Modulation]:
-        """gamma and beta of every norm, from `scaled_layouts`."""
-        return [norm.modulate(scaled[at]) for norm, at in self.layout_sites(size)]
 
     def embed_layout(self, y: Tensor | None, size: tuple[int, int]) -> list[Modulation]:
         """gamma and beta of every norm, of y at a picture's resolution; None is no label at all."""

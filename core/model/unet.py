@@ -24,9 +24,9 @@ from core.model.layers import (
     Downsample,
     GroupNorm,
     Modulation,
+    ReadsLayout,
     SPADEGroupNorm,
     Upsample,
-    resize_layout,
     timestep_embedding,
 )
 from core.model.spec import ModelSpec
@@ -72,7 +72,7 @@ class Stage(nn.Sequential):
         return [layer for layer in self if isinstance(layer, ResBlock) and layer.is_spade]
 
 
-class SDMUNet(nn.Module):
+class SDMUNet(ReadsLayout, nn.Module):
     """Noisy x `[N, C, H, W]`, timesteps t `[N]` of 0..999 and layout y to `[N, 2C, H, W]`.
 
     The first C output channels are the prediction (eps, v or x0, as the spec says), the others the
@@ -197,12 +197,6 @@ class SDMUNet(nn.Module):
             y = self.blank_layout(size)
         size = size or (y.shape[-2] // self.spec.factor, y.shape[-1] // self.spec.factor)
         return self.embed_scaled(self.scaled_layouts(y, size), size)
-
-    def scaled_layouts(self, y: Tensor, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
-        """y at each (height, width) at which a SPADE norm works, for x of `size`."""
-        how = self.layout_resize
-        targets = dict.fromkeys(target for _, target in self.layout_sites(size))
-        return {target: resize_layout(y, target, how).to(self.dtype) for target in targets}
 
     def embed_scaled(
         self, scaled: dict[tuple[int, int], Tensor], size: tuple[int, int]
