@@ -15,7 +15,8 @@ from app.history import MIB, History
 from app.history_filter import HistoryFilter
 from app.panels.compare import ComparePanel
 from app.panels.history import HistoryPanel
-from app.reader import Cancelled, Reader
+from app.picture_files import opened_picture
+from app.reader import Reader
 from app.record import Record
 from app.restoring import controls_step, settings_of
 from app.scene import Scene
@@ -23,7 +24,6 @@ from app.settings import MAX_HISTORY_LIMIT, Store
 from app.studio import Studio
 from app.worker import failure
 from core.errors import InputError
-from core.picture import read_picture
 from core.request import Failed, Result
 
 
@@ -137,15 +137,10 @@ class Gallery(QObject):
 
     def compare_with_file(self, path: Path) -> None:
         """Put the picture in `path` in the second place."""
-        try:
-            picture = self._reader.read(path, lambda: read_picture(path).image)
-        except Cancelled:
-            return
-        except (InputError, OSError) as error:
-            self.failed.emit(failure(error))
-            return
-        self._store.keep_folder("pictures", path.resolve().parent)
-        self._compare_with(self._compared, picture, path.name)
+        picture = opened_picture(self._reader, path, self.failed.emit)
+        if picture is not None:
+            self._store.keep_folder("pictures", path.resolve().parent)
+            self._compare_with(self._compared, picture, path.name)
 
     def ask_limit(self) -> None:
         """Ask how much may be kept; say what would go before it goes."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.commands import ReplaceScene, UndoStack
-from app.file_kinds import PHOTO_FILTER
 from app.looking import Look, Looking
 from app.photo_labels_dialog import PhotoLabelsDialog
+from app.picture_files import ask_picture
 from app.reader import Cancelled, Reader
 from app.reference import Reference
 from app.scene import Scene
@@ -58,13 +58,9 @@ class PhotoLabels(QObject):
 
     def ask(self) -> None:
         """Ask for a photo."""
-        folder = self._store.folder("photos")
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, "Labels from photo", folder, PHOTO_FILTER
-        )
-        if name:
-            self._store.keep_folder("photos", Path(name).resolve().parent)
-            self.take(Path(name))
+        path = ask_picture(self._window, self._store, "Labels from photo", "photos")
+        if path is not None:
+            self.take(path)
 
     def take(self, path: Path) -> None:
         """Find the labels of the photo in `path`, and show them before they take the scene."""

@@ -10,18 +10,15 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
-from app.file_kinds import PHOTO_FILTER
 from app.panels.style import StyleRow
-from app.reader import Cancelled, Reader
+from app.picture_files import ask_picture, opened_picture
+from app.reader import Reader
 from app.reference import Reference
 from app.settings import Store
 from app.studio import Status, Studio
 from app.tips import set_tip
-from app.worker import failure
-from core.errors import InputError
-from core.picture import read_picture
 from core.request import Engine
 from core.style import StyleChoice
 
@@ -76,23 +73,14 @@ class StyleDesk(QObject):
 
     def ask(self) -> None:
         """Ask for a picture, and take its style."""
-        folder = self._store.folder("photos")
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, "Style of a picture", folder, PHOTO_FILTER
-        )
-        if name:
-            self._store.keep_folder("photos", Path(name).resolve().parent)
-            self.take(Path(name))
+        path = ask_picture(self._window, self._store, "Style of a picture", "photos")
+        if path is not None:
+            self.take(path)
 
     def take(self, path: Path) -> None:
         """Take the style of the picture in `path`."""
-        try:
-            picture = self._reader.read(path, lambda: read_picture(path).image)
-        except Cancelled:
-            return
-        except (InputError, OSError) as error:
-            self.failed.emit(failure(error))
-        else:
+        picture = opened_picture(self._reader, path, self.failed.emit)
+        if picture is not None:
             self.read(picture, path.name)
 
     def take_photo(self) -> None:

@@ -9,19 +9,16 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDockWidget, QFileDialog, QWidget
+from PySide6.QtWidgets import QDockWidget, QWidget
 
 from app.drop import DropArea
-from app.file_kinds import PHOTO_FILTER
 from app.guiding.term import PICTURE_KINDS, WORDS, ReferencePicture, Term, kinds_of, most_of
 from app.panels.guide import GuidePanel
-from app.reader import Cancelled, Reader
+from app.picture_files import ask_picture, opened_picture
+from app.reader import Reader
 from app.settings import Store
 from app.studio import Studio
-from app.worker import failure
 from core.conversion import label_counts
-from core.errors import InputError
-from core.picture import read_picture
 from core.request import Failed, ModelInfo, Result, SampleRequest
 
 REST = 500  # ms without a change, before the picture is made again
@@ -100,23 +97,15 @@ class GuidingDesk(QObject):
 
     def ask(self) -> None:
         """Ask for a picture to be like."""
-        folder = self._store.folder("references")
-        ask = QFileDialog.getOpenFileName
-        name, _ = ask(self._window, "Reference picture", folder, PHOTO_FILTER)
-        if name:
-            self._store.keep_folder("references", Path(name).resolve().parent)
-            self.take(Path(name))
+        path = ask_picture(self._window, self._store, "Reference picture", "references")
+        if path is not None:
+            self.take(path)
 
     def take(self, path: Path) -> None:
         """Be like the picture in a file, from now on."""
-        try:
-            picture = self._reader.read(path, lambda: read_picture(path).image)
-        except Cancelled:
-            return
-        except (InputError, OSError) as error:
-            self.failed.emit(failure(error))
-            return
-        self._add(picture, path.name)
+        picture = opened_picture(self._reader, path, self.failed.emit)
+        if picture is not None:
+            self._add(picture, path.name)
 
     def add_last(self) -> None:
         """Be like the last picture."""
