@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand
 
+from app.table_step import ChangeTable
 from core.request import MAX_SEED
 
 MIN_STRENGTH = 0.05
@@ -104,26 +104,12 @@ def from_plain(data: Any) -> Table:
     return {str(name): LabelControl.from_plain(control) for name, control in given.items()}
 
 
-class ChangeControls(QUndoCommand):
-    """Another table in place of the present one, as a step that can be taken back."""
-
-    def __init__(self, controls: LabelControls, table: Table, text: str) -> None:
-        super().__init__(text)
-        self._controls, self._before, self._after = controls, controls.table, table
-
-    def redo(self) -> None:
-        self._controls.adopt(self._after)
-
-    def undo(self) -> None:
-        self._controls.adopt(self._before)
-
-
-def change_of(controls: LabelControls, name: str, control: LabelControl) -> ChangeControls | None:
+def change_of(controls: LabelControls, name: str, control: LabelControl) -> ChangeTable | None:
     """The step that gives a label another control; None if it has that one."""
     before = controls.of(name)
     names = [f.name for f in fields(control) if getattr(control, f.name) != getattr(before, f.name)]
     table = {**controls.table, name: control}
-    return ChangeControls(controls, table, f"{names[0]} of {name}") if names else None
+    return ChangeTable(controls, table, f"{names[0]} of {name}") if names else None
 
 
 def _number(value: Any) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 from app.control_maps import maps_of
 from app.guiding.plain import words_asked
-from app.label_controls import ChangeControls, LabelControls, from_plain
+from app.label_controls import LabelControls, from_plain
 from app.settings import GenerateSettings
+from app.table_step import ChangeTable
 from core.request import SAMPLER_NAMES, Layout, SampleRequest
 from core.style import Painted
 
@@ -39,11 +40,11 @@ def settings_of(recipe: dict, present: GenerateSettings) -> GenerateSettings:
     return replace(present, **given, seed_locked=locked).checked()
 
 
-def controls_step(recipe: dict, controls: LabelControls) -> ChangeControls | None:
+def controls_step(recipe: dict, controls: LabelControls) -> ChangeTable | None:
     """The step that gives the scene's labels the controls of a picture; None if they have them."""
     table = from_plain(recipe.get("label_controls"))
     text = "use a picture's label controls"
-    return None if table == controls.table else ChangeControls(controls, table, text)
+    return None if table == controls.table else ChangeTable(controls, table, text)
 
 
 def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.guiding.term import KINDS, WORDS, ReferencePicture, Table, Term, most_of
-from app.guiding.wanted import ChangeWanted, Wanted
+from app.guiding.wanted import Wanted
 from app.png import decode_picture
+from app.table_step import ChangeTable
 from core.palette import Palette
 from core.terms import GuidanceTerm
 from core.words import MAX_TEXT
@@ -63,12 +64,12 @@ def from_recipe(recipe: Mapping[str, Any], present: Table) -> Table:
     return tuple(found)
 
 
-def wanted_step(recipe: Mapping[str, Any], wanted: Wanted) -> ChangeWanted | None:
+def wanted_step(recipe: Mapping[str, Any], wanted: Wanted) -> ChangeTable | None:
     """The step that guides pictures as one was guided; None if they are."""
     table = from_recipe(recipe, wanted.table)
     if to_plain(table)[0] == to_plain(wanted.plain)[0]:
         return None
-    return ChangeWanted(wanted, table, "use what guided a picture")
+    return ChangeTable(wanted, table, "use what guided a picture")
 
 
 def words_asked(recipe: Mapping[str, Any], palette: Palette) -> tuple[GuidanceTerm, ...]:

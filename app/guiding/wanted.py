@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand
 
 from app.guiding.term import WORDS, Table, Term, asked_of
 from core.request import Layout, ModelInfo
@@ -93,17 +92,3 @@ class Wanted(QObject):
             return tuple(rows.get(key, weight) for key, weight in zip(keys, own, strict=True))
 
         return (now,)
-
-
-class ChangeWanted(QUndoCommand):
-    """Another table in place of the present one, as a step that can be taken back."""
-
-    def __init__(self, wanted: Wanted, table: Table, text: str) -> None:
-        super().__init__(text)
-        self._wanted, self._before, self._after = wanted, wanted.table, table
-
-    def redo(self) -> None:
-        self._wanted.adopt(self._after)
-
-    def undo(self) -> None:
-        self._wanted.adopt(self._before)
