@@ -16,7 +16,7 @@ from core.onehot import one_hot
 from core.schedule import ScheduleSpec
 from core.training import TrainRun, TrainSettings, split, train
 from tests.conftest import TINY, randomised
-from tests.official_step import OfficialStep
+from tests.reference.training import OfficialStep
 
 CPU = torch.device("cpu")
 SCHEDULE = ScheduleSpec().build()

@@ -1,4 +1,9 @@
-"""The golden numbers of the official implementation, and the rules that made them."""
+"""The golden numbers of the official implementation, and the rules that made them.
+
+Beside them the yardstick, a plain writing of the official procedure: `network` (the U-Net),
+`sampling` (the guided step and ancestral sampling) and `training` (loss and step). It may be slow;
+`python -m core.bench` measures by it, and loads this folder by its path.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from core.model.spec import ModelSpec
 from core.onehot import one_hot
 from core.schedule import Prediction, Schedule
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent.parent / "golden"
 UNETS = ("unet_ade20k_small", "unet_celeba_small", "unet_cityscapes_small")
 DIFFUSIONS = ("diffusion_ddim25_eta0_s2", "diffusion_ddpm20_s1", "diffusion_ddpm50_s1.5")
 
