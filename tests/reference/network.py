@@ -8,6 +8,8 @@ in float32 and in torch's default memory layout, nothing kept from pass to pass.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,10 +18,12 @@ from torch import Tensor
 from core.model.spec import ModelSpec
 
 Weights = dict[str, Tensor]
+Layout = Callable[..., Tensor]  # y at the `size` that is asked for, resized anew each time
 
 
 def network(w: Weights, spec: ModelSpec, x: Tensor, t: Tensor, layout: Tensor) -> Tensor:
-    """The U-Net by the names of its weights."""
+    """The U-Net by the names of its weights. layout: y at the resolution of x, or finer."""
+    layout = partial(F.interpolate, layout, mode=spec.layout_resize)
     half = spec.model_channels // 2
     angles = t[:, None].float() * torch.exp(-math.log(10000) * torch.arange(half) / half)
     emb = linear(w, "time_embed.0", torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1))
@@ -56,7 +60,7 @@ def network(w: Weights, spec: ModelSpec, x: Tensor, t: Tensor, layout: Tensor) -
 
 
 def block(
-    w: Weights, name: str, x: Tensor, emb: Tensor, layout: Tensor | None = None, resample=None
+    w: Weights, name: str, x: Tensor, emb: Tensor, layout: Layout | None = None, resample=None
 ) -> Tensor:
     """A residual block; with a layout one of the decoder's, whose layers are counted otherwise."""
     spade = layout is not None
@@ -80,9 +84,8 @@ def block(
     return x + h
 
 
-def spade_norm(w: Weights, name: str, x: Tensor, layout: Tensor) -> Tensor:
-    resized = F.interpolate(layout, size=x.shape[2:], mode="nearest")
-    hidden = F.relu(conv(w, f"{name}.mlp_shared.0", resized))
+def spade_norm(w: Weights, name: str, x: Tensor, layout: Layout) -> Tensor:
+    hidden = F.relu(conv(w, f"{name}.mlp_shared.0", layout(size=x.shape[2:])))
     gamma, beta = conv(w, f"{name}.mlp_gamma", hidden), conv(w, f"{name}.mlp_beta", hidden)
     return F.group_norm(x, groups(x)) * (1 + gamma) + beta
 
