@@ -1,12 +1,16 @@
-"""One process or many: what training asks, the same under `torchrun` and without it."""
+"""One process or many: what the commands ask, the same under `torchrun` and without it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
+
+from core.errors import InputError
 
 
 def start(device: torch.device) -> torch.device:
@@ -24,6 +28,16 @@ def stop() -> None:
     """Leave the process group, if there is one."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """A block that all processes work through together."""
+    start(device)
+    try:
+        yield
+    finally:
+        stop()
 
 
 def rank() -> int:
@@ -44,6 +58,29 @@ def any_process(flag: bool) -> bool:
     votes = torch.tensor(int(flag), device=device)
     dist.all_reduce(votes, op=dist.ReduceOp.MAX)
     return bool(votes)
+
+
+def collected(value: Any) -> list[Any]:
+    """What every process has to say, in the order of their numbers. All must ask."""
+    if not dist.is_initialized():
+        return [value]
+    found: list[Any] = [None] * world()
+    dist.all_gather_object(found, value)
+    return found
+
+
+def check_same(**things: Any) -> None:
+    """Raise `InputError`, in all processes, if they differ in one of `things`.
+
+    Hosts have files and command lines of their own: what one of them makes of others fits nowhere.
+    """
+    everyone = collected(things)
+    for name, mine in things.items():
+        if any(others[name] != mine for others in everyone):
+            raise InputError(
+                f"The processes do not have the same {name}. Start the same command on every host, "
+                "with copies of the same files or in a folder that they share."
+            )
 
 
 def barrier() -> None:

@@ -74,6 +74,8 @@ def _run(args: argparse.Namespace, open_engine: Callable, open_segmenter: Callab
     engine = open_engine(args.weights) if args.weights else None
     palette = engine.info.palette if engine else Palette.load(args.palette)
     evaluation = _evaluation(args, palette, open_segmenter)
+    layouts = [pair.name for pair in evaluation.pairs]
+    distributed.check_same(layouts=layouts, weights=evaluation.made_with)
     if engine is None:
         _write(args.out, evaluation.of_photos())
         return DONE

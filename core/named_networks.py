@@ -127,4 +127,9 @@ def _installed(package: str) -> Any:
             f"{package} is not installed: `pip install {package}` (it comes with the extra "
             "`features`)."
         ) from None
+    except (RuntimeError, AttributeError) as error:  # it was made for another torch
+        raise InputError(
+            f"The installed {package} does not fit the installed torch ({error}). Install the "
+            f"{package} that belongs to torch {torch.__version__}, from where torch came."
+        ) from error
     return found

@@ -1,10 +1,13 @@
-"""`python -m core.sample LAYOUT.png … -o OUT`: pictures from label maps, without a window."""
+"""`python -m core.sample LAYOUT.png … -o OUT`: pictures from label maps, without a window.
+
+Under `torchrun` the processes share the layouts; the files are those of one process.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from itertools import product
@@ -24,7 +27,7 @@ from core.command import (
 )
 from core.edit_files import read_edit
 from core.errors import InputError, OutputError
-from core.files import writing
+from core.files import file_digest, writing
 from core.film import (
     VIDEO_SUFFIXES,
     FilmError,
@@ -73,32 +76,70 @@ def _run(args: argparse.Namespace, open_engine: Callable[[Path], Engine]) -> int
     if args.video is not None:
         _check_film(args, paths)
     edit = _edit(args)
-    engine = open_engine(args.weights)
-    palette = reading_palette(args.palette, engine.info.palette)
-    # With all key frames in it: a bad one is refused now, not when its frame comes.
-    template = template_request(args, args.guidance.values, engine.info.palette)
-    terms = terms_of(args, engine.info)
-    template = replace(template, terms=terms, term_rule=args.rule)
-    if edit is not None:
-        template = replace(template, inpaint=edit, size=edit.size)
-    _check_targets(args.out, paths, template.seeds)
-    failures, pictures = 0, []
-    with progress_bar(len(paths), "Sampling") as bar:
-        for frame, path in enumerate(paths):
-            request = replace(template, guidance_scale=args.guidance.at(frame))
+    from core import distributed  # with torch, which neither --help nor what is above waits for
+    from core.device import pick_device, use_threads
+
+    use_threads(args.threads)
+    with distributed.joined(pick_device()):
+        engine = open_engine(args.weights)
+        palette = reading_palette(args.palette, engine.info.palette)
+        # With all key frames in it: a bad one is refused now, not when its frame comes.
+        template = template_request(args, args.guidance.values, engine.info.palette)
+        terms = terms_of(args, engine.info)
+        template = replace(template, terms=terms, term_rule=args.rule)
+        if edit is not None:
+            template = replace(template, inpaint=edit, size=edit.size)
+        _check_targets(args.out, paths, template.seeds)
+        if distributed.world() > 1:
+            distributed.check_same(
+                layouts=[path.name for path in paths],
+                weights=file_digest(args.weights),
+                settings=template.recipe(engine.info.name),
+            )
+        made = _sample_files(args, paths, engine, palette, template)
+        everything = {frame: done for one in distributed.collected(made) for frame, done in one}
+        if args.video is not None and distributed.rank() == 0:
+            _make_film(args, everything)
+    return DONE if len(everything) == len(paths) else SOME_FAILED
+
+
+def _sample_files(
+    args: argparse.Namespace,
+    paths: list[Path],
+    engine: Engine,
+    palette: Palette,
+    template: SampleRequest,
+) -> list[tuple[int, list[Path]]]:
+    """Sample this process's share of the layouts; their numbers and pictures, without failures."""
+    from core import distributed
+
+    made = []
+    with progress_bar(len(paths), "Sampling", silent=distributed.rank() > 0) as bar:
+        for frame in distributed.shared_range(len(paths)):
+            bar.update(frame - bar.n)  # other processes have those between
+            path, request = paths[frame], replace(template, guidance_scale=args.guidance.at(frame))
             try:
-                pictures += _sample_file(path, engine, palette, request, args.out, bar)
+                made.append((frame, _sample_file(path, engine, palette, request, args.out, bar)))
             except OutputError:
                 raise  # the next layout would fail alike
             except InputError as error:
                 if len(paths) == 1:
                     raise InputError(_naming(path, error)) from error
                 complain(_naming(path, error))
-                failures += 1
-    if args.video is not None and pictures:
+    return made
+
+
+def _make_film(args: argparse.Namespace, made: Mapping[int, list[Path]]) -> None:
+    """Join what was sampled, in the order of the frames."""
+    pictures = [picture for frame in sorted(made) for picture in made[frame]]
+    elsewhere = next((picture for picture in pictures if not picture.is_file()), None)
+    if elsewhere is not None:
+        raise FilmError(
+            f"{elsewhere} was made on another host. For a film, give -o in a folder that all share."
+        )
+    if pictures:
         write_film(args.video, pictures, args.fps)
         tqdm.write(str(args.video))
-    return SOME_FAILED if failures else DONE
 
 
 def _check_film(args: argparse.Namespace, paths: list[Path]) -> None:
@@ -277,6 +318,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", type=Path, default=DEFAULT_WEIGHTS, help="checkpoint to use")
     add("--palette", help="palette to read with, a name or a .toml file (the checkpoint's)")
     add("--count", type=int, default=1, help="pictures per layout, seed by seed (1)")
+    add("--threads", type=_threads, help="CPU threads of each process (as torch chooses)")
     add_sampling_options(parser, track)
     add_term_options(parser)
     edit = parser.add_argument_group(
@@ -302,6 +344,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _steps(text: str) -> int | str:
     return int(text) if text.lstrip("-").isdigit() else text
+
+
+def _threads(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of threads; give 1 or more")
+    return count
 
 
 def size_of(text: str) -> tuple[int, int]:

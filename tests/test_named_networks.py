@@ -127,6 +127,17 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch, package):
         open_named(f"{package}:resnet18")
 
 
+def test_a_package_for_another_torch_is_told(monkeypatch):
+    """It stops in the middle of its own import, with an error of its own."""
+
+    def broken(name):
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(InputError, match="torchvision does not fit.*nms.*belongs to torch"):
+        open_named("torchvision:resnet18")
+
+
 def test_the_preparation_keeps_the_whole_picture():
     """Squeezed, not cropped: left is black, right is white."""
     image = np.zeros((8, 32, 3), np.uint8)
