@@ -520,6 +520,7 @@ class MainWindow(QMainWindow):
         self._connect_keeping()
         DropArea(self, self.exchange.take)
         self.palettes.converting.failed.connect(self.show_failure)
+        self.palettes.converting.offered.connect(self.error_bar.show_offer)
         for box in self.findChildren(QSpinBox):
             box.lineEdit().setTextMargins(4, 0, 0, 0)  # a style sheet does not reach this one
             box.lineEdit().returnPressed.connect(self.canvas.setFocus)  # who has the keys again

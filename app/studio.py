@@ -106,8 +106,8 @@ class Studio(QObject):
     too. proposed(Result): what `propose` asked for. failed(Failed). varying_begun(first seed,
     count, scales): `vary` is under way. palette_differs: the model was trained on another palette
     than the scene's, and `reading` does not know yet how it should read the scene; `read_as` tells,
-    and goes on. quick_made(Result): a quick picture is finished and will be shown, in place of
-    made.
+    and goes on. model_changed: another model took the place of the one before. quick_made(Result):
+    a quick picture is finished and will be shown, in place of made.
     """
 
     status_changed = Signal(object)
@@ -119,6 +119,7 @@ class Studio(QObject):
     made = Signal(object)
     failed = Signal(object)
     palette_differs = Signal()
+    model_changed = Signal()
     quick_made = Signal(object)
 
     def __init__(
@@ -508,8 +509,11 @@ class Studio(QObject):
         self._asked = 0
         match event:
             case Opened(info=info):
+                another = self.model is not None
                 self.model, self.reading.model_palette = info, info.palette
                 self._phase = "sampling" if self._steps else "ready"
+                if another:
+                    self.model_changed.emit()
             case Started(steps=steps):
                 self._phase, self._step, self._steps = "sampling", 0, steps
                 self._began = time.monotonic()

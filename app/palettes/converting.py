@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +18,21 @@ from app.palettes.library import Library
 from app.scene import Scene
 from app.studio import Studio
 from app.worker import failure
-from core.conversion import Conversion, label_counts
+from core.conversion import Conversion, label_counts, same_labels
 from core.palette import Palette, PaletteError
 
 Button = QMessageBox.StandardButton
 
 
 class Converting(QObject):
-    """Shows what will happen, then does it in one undo step. failed(Failed).
+    """Shows what will happen, then does it in one undo step. failed(Failed). offered(sentence,
+    words of a button, what it does).
 
     near: a widget of the window that the dialogs belong to.
     """
 
     failed = Signal(object)
+    offered = Signal(str, str, object)
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Converting(QObject):
         self._near, self._scene, self._undo_stack = near, scene, undo_stack
         self._studio, self._library = studio, library
         studio.palette_differs.connect(self._ask_reading)
+        studio.model_changed.connect(self._offer_labels)
 
     # -- another palette --------------------------------------------------------------------------
 
@@ -120,6 +124,19 @@ class Converting(QObject):
         self._convert(Conversion.by_hand(draft.palette, palette, draft.places()))
 
     # -- a model of another palette ---------------------------------------------------------------
+
+    def _offer_labels(self) -> None:
+        """Another model is open: its labels are offered, or taken where nothing is painted."""
+        model = self._studio.model
+        if same_labels(self._scene.palette, model.palette):
+            return
+        take = partial(self.adopt, model.palette)
+        if self._painted(label_counts(self._scene.labels)):
+            title = model.palette.title or model.palette.name
+            sentence = f"{model.name} knows other labels than the scene: those of {title}."
+            self.offered.emit(sentence, "Paint with them", take)
+        else:
+            take()
 
     def _ask_reading(self) -> None:
         """Which labels the model should see in place of the scene's; then what was asked for."""

@@ -74,6 +74,11 @@ class ErrorBar(QFrame):
         self.copy_button.hide()
         self._wear(calm=True)
 
+    def show_offer(self, message: str, text: str, act: Callable[[], None]) -> None:
+        """Show a notice, and beside it what can be done now."""
+        self.show_notice(message)
+        self.offer(text, act)
+
     def offer(self, text: str, act: Callable[[], None]) -> None:
         """Put a way out beside the sentence that is shown."""
         self._act = act

@@ -1,5 +1,6 @@
 """Another palette: the table to confirm, one undo step, and models that know other labels."""
 
+from dataclasses import replace
 from threading import Event as Gate
 
 import numpy as np
@@ -193,6 +194,38 @@ def foreign(painted, qtbot):
 
 def finished(window):
     return lambda: window.studio.result is not None and window.studio.status().state != "sampling"
+
+
+def opened(window, qtbot, name):
+    """Let another model take the place of the present one; its palette."""
+    other, palette = FakeEngine(), Palette.load(name)
+    other.info = replace(other.info, name="other", palette=palette)
+    window.studio.open_model(lambda: other)
+    qtbot.waitUntil(lambda: window.studio.model.name == "other", timeout=WAIT)
+    return palette
+
+
+def test_the_labels_of_another_model_are_offered(painted, window, qtbot):
+    """In the bar; the button shows the table, and the scene is converted after it."""
+    assert not window.error_bar.isVisible()
+    opened(window, qtbot, "cityscapes")
+    assert window.error_bar.isVisible() and "Cityscapes" in window.error_bar.sentence.text()
+    assert painted.scene.palette.name == "landscape"
+    assert window.error_bar.offer_button.text() == "Paint with them"
+    window.error_bar.offer_button.click()
+    dialog_of(window).confirm.click()
+    assert window.scene.palette.name == "cityscapes" and not window.error_bar.isVisible()
+    assert window.undo_stack.count() == 1
+
+
+def test_an_empty_scene_takes_the_labels_of_another_model(window, qtbot):
+    """And a model of the same labels changes nothing."""
+    opened(window, qtbot, "landscape")
+    assert window.undo_stack.count() == 0 and not window.error_bar.isVisible()
+    window.studio.open_model(FakeEngine)
+    qtbot.waitUntil(lambda: window.studio.model.name != "other", timeout=WAIT)
+    palette = opened(window, qtbot, "ade20k")
+    assert window.scene.palette == palette and not window.error_bar.isVisible()
 
 
 def test_a_model_reads_the_scene_in_its_own_labels(foreign, engine, qtbot):
