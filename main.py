@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from app.application import run
+from app.desktop_entry import install
 from core.conversion import same_labels
 from core.errors import InputError
 from core.header import palette_of
@@ -43,7 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--palette", help="name, or path of a .toml file; default: that of the model"
     )
+    parser.add_argument(
+        "--desktop-entry",
+        action="store_true",
+        help="on Linux: let a double click on projects and models open the program, and end",
+    )
     options = parser.parse_args(arguments)
+    if options.desktop_entry:
+        return _install_entry()
     weights, layout = options.weights, options.file
     if layout is not None and layout.suffix == ".safetensors":
         weights, layout = layout, None
@@ -54,6 +62,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     model = partial(open_engine, weights)
     return run(sys.argv[:1], model, palette, layout, open_weights=open_engine)
+
+
+def _install_entry() -> int:
+    """Write the program's desktop entry, and say where."""
+    try:
+        print(*install([sys.executable, str(Path(__file__).resolve())]), sep="\n")
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 def first_palette(weights: Path) -> Palette:
