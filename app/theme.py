@@ -176,6 +176,7 @@ QFrame#errorBar QPushButton { background: transparent; border-color: $on_warning
 QFrame#errorBar QPushButton:hover { background: $window; color: $text; }
 QFrame#errorBar[calm="true"] { background: $base; }
 QFrame#errorBar[calm="true"] QLabel { color: $text; }
+QFrame#errorBar[calm="true"] QPushButton { color: $text; border-color: $line; }
 QFrame#editBar { background: $window; border: 1px solid $accent; border-radius: 7px; }
 QFrame#editBar QPushButton { padding: 4px 10px; }
 QFrame#errorBar QPlainTextEdit { background: $base; color: $text; border: none; }

@@ -90,7 +90,7 @@ class ErrorBar(QFrame):
         """The style sheet looks at a property only when it is asked to."""
         if self.property("calm") != calm:
             self.setProperty("calm", calm)
-            for widget in (self, self.sentence):
+            for widget in (self, self.sentence, self.offer_button):
                 self.style().unpolish(widget)
                 self.style().polish(widget)
 
