@@ -19,15 +19,18 @@ from core.request import Engine
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "landscape.safetensors"
 
 
-def open_engine(path: Path) -> Engine:
-    """Open the model in `path`. Called in the worker thread: this is where torch is imported."""
+def open_engine(path: Path, clip: Path | None = None) -> Engine:
+    """Open the model in `path`. Called in the worker thread: this is where torch is imported.
+
+    clip: a CLIP file that words and references guide through.
+    """
     if not path.is_file():
         raise ValueError(
             f"There is no model at {path}. Painting works; for pictures, start with --weights FILE."
         )
     from core.opening import open_model
 
-    engine = open_model(path)
+    engine = open_model(path, clip=clip)
     # torch leaves 170,000 objects behind. Frozen, they are not looked through again by every full
     # garbage collection, which would hold the window up for a tenth of a second each time.
     gc.freeze()
@@ -49,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="on Linux: let a double click on projects and models open the program, and end",
     )
+    parser.add_argument("--clip", type=Path, help="CLIP file to guide by, with the extra [clip]")
     options = parser.parse_args(arguments)
     if options.desktop_entry:
         return _install_entry()
@@ -60,8 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    model = partial(open_engine, weights)
-    return run(sys.argv[:1], model, palette, layout, open_weights=open_engine)
+    opened = partial(open_engine, clip=options.clip) if options.clip else open_engine
+    return run(sys.argv[:1], partial(opened, weights), palette, layout, open_weights=opened)
 
 
 def _install_entry() -> int:

@@ -66,6 +66,24 @@ class Evidence:
                 found[:, place] = np.maximum(found[:, place], ranks[column])
         return found
 
+    def every_score(self, data: PairDataset) -> np.ndarray:
+        """float32 `[photos, columns]`: the table of scores, each column of mean 0 and deviation 1.
+
+        A photo that the table leaves out has the mean. Raises `InputError` for what is no number.
+        """
+        columns = [name for name in next(iter(self.scores.values()), {}) if name != "id"]
+        rows = [self.scores.get(pair.name, {}) for pair in data.pairs]
+        try:
+            found = np.array([[float(r.get(c, "nan")) for c in columns] for r in rows], np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"The table of scores cannot be read: {error}.") from error
+        found = found.reshape(len(rows), len(columns))
+        known = np.isfinite(found)
+        count = np.maximum(known.sum(0), 1)
+        apart = np.where(known, found - np.where(known, found, 0).sum(0) / count, 0)
+        spread = np.sqrt(np.square(apart).sum(0) / count)
+        return (apart / (spread + 1e-6)).astype(np.float32)
+
     def _columns(self) -> list[str]:
         """Every score and measure that some concept asks for."""
         wanted = (column for spec in self.concepts.values() for column in _graded_columns(spec))
@@ -77,7 +95,7 @@ class Evidence:
         caption = self.captions.get(name, {})
         return {
             "tags": frozenset(caption.get("tags", "").split(";")),
-            "scenes": _scenes(caption),
+            "scenes": scenes_of(caption),
             "labels": _shares(sample, data.palette),
             "graded": {f"score {k}": float(v) for k, v in scores.items() if k != "id"}
             | {f"measure {k}": v for k, v in measures(sample, data.palette).items()},
@@ -105,7 +123,7 @@ def _plain_evidence(spec: Mapping[str, Any], row: Mapping[str, Any]) -> float:
     return max(found, default=0.0)
 
 
-def _scenes(caption: Row) -> dict[str, float]:
+def scenes_of(caption: Row) -> dict[str, float]:
     """Scenes with their probabilities; 1 where none is written."""
     named = [("scene", "scene_p"), ("scene2", "scene2_p")]
     return {caption[n]: float(caption.get(p) or 1) for n, p in named if caption.get(n)}

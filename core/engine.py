@@ -19,18 +19,21 @@ from torch import Tensor
 
 from core.areas import noise_of, scale_map
 from core.checkpoint import Checkpoint, CheckpointError
+from core.clip_guide import ClipGuide
 from core.conversion import same_labels
 from core.crop import Crop
 from core.denoiser import Denoiser
 from core.device import is_shortage, pick_device, pick_precision, precision_name
 from core.embedding import KeptEmbedding, Marks, held_bytes
-from core.errors import OutOfMemory
+from core.errors import InputError, OutOfMemory
 from core.first_step import FirstStep
 from core.guide import Guide, Terms, check_terms, guide_path
 from core.inpainting import Recorder, check_fit, last_steps
 from core.instant import check_request, painted, resized
+from core.kept_encoding import KeptEncoding
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
+from core.model.layers import Modulation
 from core.model.spec import ModelSpec
 from core.model.unet import LayoutEmbedding, SDMUNet
 from core.painters import painter_beside
@@ -132,6 +135,20 @@ class Engine:
             return None
         return Guide.open(path, self.unet.spec.in_channels).to(self.device, self.dtype)
 
+    def use_clip(self, clip: Path, noisy: Path | None = None) -> None:
+        """Let words and references guide through a CLIP file from now on.
+
+        noisy: SDG's own encoder of noisy pictures, for models that work on pixels. Raises
+        `InputError` for files that do not fit.
+        """
+        if noisy and self.autoencoder is not None:
+            raise InputError(
+                f"{noisy} looks at noisy pictures, but {self.info.name} works on latents. Leave it "
+                "out: CLIP then looks at the pictures that are predicted."
+            )
+        self.guide = ClipGuide.open(clip, noisy, self.device)
+        self.info = replace(self.info, guidance=True, vocabulary=self.guide.vocabulary)
+
     def _forget(self) -> None:
         """Keep nothing of the pictures that were made: it only saves time."""
         num_labels = len(self.checkpoint.palette)
@@ -142,6 +159,7 @@ class Engine:
         }
         reads = self.autoencoder is not None and self.autoencoder.spec.layout_labels
         self._hints = KeptEmbedding(self.autoencoder, num_labels) if reads else None
+        self._references = KeptEncoding(self.encode)
         self._taped: Taped | None = None  # of the last picture that guidance made with two branches
 
     def _placed(self, tensor: Tensor) -> Tensor:
@@ -344,8 +362,11 @@ class Engine:
         return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first)
 
     def _terms(self, plan: Plan, weights: TermWeights | None) -> Terms:
-        guide, crop = self.guide, plan.crop
-        return Terms(plan.request, guide, self.schedule, crop, self.encode, self.chunk, weights)
+        if isinstance(self.guide, ClipGuide) and self.autoencoder is not None:
+            marks = self.marks(plan.request.layout, plan.crop)
+            self.guide.decode = partial(self._decoded, marks)
+        parts = self.guide, self.schedule, plan.crop, self._references, self.chunk
+        return Terms(plan.request, *parts, weights)
 
     def _guided(self, plan: Plan, denoise: Denoise, weights: TermWeights | None = None) -> Denoise:
         """`denoise` with the request's terms, if it has any."""
@@ -418,6 +439,14 @@ class Engine:
         decode = self.autoencoder.decode
         return np.concatenate([to_pixels(decode(part, embedding=hints)) for part in parts])
 
+    def _decoded(self, marks: Marks, x0: Tensor) -> Tensor:
+        """Pictures `[N, 3, H, W]` of an x0, differentiable."""
+        size = (x0.shape[-2], x0.shape[-1])
+        hints = self._hints.of(marks, size, True) if self._hints else []
+        with torch.inference_mode(False):
+            hints = [_gone_back_on(hint) for hint in hints]
+            return self.autoencoder.decode(x0.to(self.dtype), embedding=hints)
+
     @torch.inference_mode()
     def picture_of(self, x0: np.ndarray, layout: Layout) -> np.ndarray:
         """uint8 `[H, W, 3]` of an x0 float16 `[C, h, w]`, as in a `Trajectory`, and its layout."""
@@ -425,6 +454,13 @@ class Engine:
         canvas = x0.shape[1] * factor, x0.shape[2] * factor
         x = torch.from_numpy(x0.astype(np.float32))[None].to(self.device)
         return self.decode(x, self.marks(layout, Crop.whole(canvas, factor)))[0]
+
+
+def _gone_back_on(hint: Modulation | Tensor) -> Modulation | Tensor:
+    """A copy that gradients can go through, which those of inference mode do not allow."""
+    if isinstance(hint, tuple):
+        return tuple(part.clone() for part in hint)
+    return hint.clone()
 
 
 def _same_shape(student: ModelSpec, model: ModelSpec) -> bool:

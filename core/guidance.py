@@ -110,7 +110,8 @@ Rule = Callable[[list[Push], Prediction, int], Tensor]  # -> how far x0 moves, [
 class Guided:
     """`denoise`, pulled by the gradient of sum_i w_i score_i(x_t, t).
 
-    chunk: how many pictures are seen at once, as in `Denoiser`.
+    chunk: how many pictures are seen at once, as in `Denoiser`. clean: `look` is at the predicted
+    x0, and its gradient stands for that with respect to x_t.
     """
 
     def __init__(
@@ -121,9 +122,10 @@ class Guided:
         pulls: Sequence[Pull],
         rule: Rule,
         chunk: int = 64,
+        clean: bool = False,
     ) -> None:
         self.denoise, self.schedule, self.look = denoise, schedule, look
-        self.pulls, self.rule, self.chunk = list(pulls), rule, chunk
+        self.pulls, self.rule, self.chunk, self.clean = list(pulls), rule, chunk, clean
 
     def __call__(self, x: Tensor, t: int) -> Prediction:
         prediction = self.denoise(x, t)
@@ -131,7 +133,8 @@ class Guided:
         pulls = [pull for pull in pulls if pull.weight > 0]
         if not pulls:
             return prediction
-        parts = [self.gradients(part, t, pulls) for part in x.split(self.chunk)]
+        seen = prediction.x0 if self.clean else x
+        parts = [self.gradients(part, t, pulls) for part in seen.split(self.chunk)]
         gradients = [torch.cat(own) for own in zip(*parts, strict=True)]
         pushes = [Push(*both) for both in zip(pulls, gradients, strict=True)]
         x0 = prediction.x0 + self.rule(pushes, prediction, t)

@@ -2,7 +2,8 @@
 
 Self-supervised as in the paper: what it sees of x_t is drawn to what it sees of the clean picture,
 and away from other pictures. With captions, concepts get vectors in the same space: each alone, and
-as bags of words, which are what a sentence becomes.
+as bags of words, which are what a sentence becomes. Scores of another network are told from the
+same embedding: what that network sees of the clean photo is learned through any noise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from core.dataset import PairDataset, mirror
 from core.latents import LatentDataset
 from core.model.scene_encoder import SceneEncoder
 from core.objective import T_SALT, Batch, seeded_noise, seeded_uniform
+from core.phrases import Phrases
 from core.pixels import from_pixels
 from core.schedule import Schedule, ScheduleSpec
 from core.stages import filled
@@ -34,18 +36,25 @@ MOST_WORDS = 3  # in a bag
 NEGATED = 0.2  # share of a bag's words that say what is not there
 CLEAN_SALT, BAG_SALT = 5, 6
 RIDGE = 0.3  # of the fitted words, in variances of an embedding's numbers
-FITTED, FITTED_NOISE = 3000, 0.8  # pictures that words are fitted to, up to that share of the noise
+FITTED = 3000  # pictures that words are fitted to
+FITTED_NOISE = (0.2, 0.9)  # under so much of it, shares of the schedule: where terms act
+LOOKED = 64  # pictures at a time
+TEACHER = "teacher."  # what training alone needs of the weights
 SHEET_WORDS, SHEET_PHOTOS = 12, 8  # rows and columns of the sheet
 
 
 class SceneDataset(Dataset):
     """x0 and what it shows. An item is asked for by `(index, seed)`; some are mirrored.
 
-    targets: float32 `[photos, words]`. Gives `x0` `[C, h, w]`, `words` `[words]` and `seed`.
+    targets: float32 `[photos, words]`. scores: float32 `[photos, scores]`, standardised; None for
+    none. Gives `x0` `[C, h, w]`, `words` `[words]`, `scores` `[scores]` and `seed`.
     """
 
-    def __init__(self, data: PairDataset | LatentDataset, targets: Tensor) -> None:
+    def __init__(
+        self, data: PairDataset | LatentDataset, targets: Tensor, scores: Tensor | None = None
+    ) -> None:
         self.data, self.targets = data, targets
+        self.scores = torch.zeros(len(targets), 0) if scores is None else scores
         self.crops = getattr(data, "crops", 1)
 
     def __len__(self) -> int:
@@ -54,8 +63,9 @@ class SceneDataset(Dataset):
     def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor | int]:
         index, seed = item
         flipped = bool(np.random.default_rng(seed).random() < 0.5)
-        x0 = self.x0(index, flipped)
-        return {"x0": x0, "words": self.targets[index // self.crops], "seed": seed}
+        photo = index // self.crops
+        shown = {"words": self.targets[photo], "scores": self.scores[photo]}
+        return {"x0": self.x0(index, flipped), **shown, "seed": seed}
 
     def x0(self, index: int, flipped: bool = False) -> Tensor:
         """A picture as the encoder reads it, `[C, h, w]`."""
@@ -74,12 +84,15 @@ class SceneDataset(Dataset):
 class SceneObjective(nn.Module):
     """Pictures against their noisy selves, words against pictures, bags of words against pictures.
 
-    A batch has `x0` `[N, C, h, w]`, `words` `[N, words]` (0 words: pictures alone) and `seed`.
+    A batch has `x0` `[N, C, h, w]`, `words` `[N, words]` (0 words: pictures alone), `seed` and, if
+    there are any `scores`, as many of each picture `[N, scores]`.
     """
 
-    def __init__(self, model: SceneEncoder, schedule: Schedule) -> None:
+    def __init__(self, model: SceneEncoder, schedule: Schedule, scores: int = 0) -> None:
         super().__init__()
-        self.model, self.schedule = model, schedule
+        self.model, self.schedule, self.scores = model, schedule, scores
+        if scores:
+            model.teacher = nn.Linear(model.spec.embedding, scores)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         x0, seeds = batch["x0"].float(), batch["seed"]
@@ -96,6 +109,8 @@ class SceneObjective(nn.Module):
         if self.model.spec.words:
             losses["words"] = self._words(seen, batch["words"].float())
             losses["bags"] = self._bags(seen, batch["words"].float(), seeds)
+        if self.scores:
+            losses["scores"] = 2 * F.mse_loss(self.model.teacher(seen), batch["scores"].float())
         return {"loss": sum(losses.values()), **losses}
 
     def _words(self, seen: Tensor, targets: Tensor) -> Tensor:
@@ -145,8 +160,16 @@ def fitted_words(seen: Tensor, targets: Tensor) -> Tensor:
     return F.normalize(torch.linalg.solve(spread + ridge, towards).T)
 
 
+def untaught(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights without what only training needs."""
+    return {name: value for name, value in state.items() if not name.startswith(TEACHER)}
+
+
 class SceneStage:
-    """Trains the encoder; exports it as a checkpoint of its own. vocabulary: None without words."""
+    """Trains the encoder; exports it as a checkpoint of its own.
+
+    vocabulary: None without words. phrases: teach it to read free sentences too.
+    """
 
     def __init__(
         self,
@@ -155,11 +178,14 @@ class SceneStage:
         schedule: ScheduleSpec,
         vocabulary: Vocabulary | None,
         device: torch.device,
+        phrases: Phrases | None = None,
     ) -> None:
         self.dataset, self.spec, self.schedule = dataset, model.spec, schedule
-        self.vocabulary, self.device = vocabulary, device
+        self.vocabulary, self.device, self.phrases = vocabulary, device, phrases
         trained = model.train().requires_grad_(True)
-        self.objective = SceneObjective(trained, schedule.build())
+        if trained.phrases:
+            trained.phrases.requires_grad_(False)  # fitted, not trained
+        self.objective = SceneObjective(trained, schedule.build(), dataset.scores.shape[1])
 
     def about(self) -> dict[str, Any]:
         words = list(self.vocabulary.names) if self.vocabulary else []
@@ -168,8 +194,9 @@ class SceneStage:
     def export(
         self, state: Mapping[str, Tensor]
     ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
+        state = untaught(state)
         if self.vocabulary:
-            state = {**state, "words": self._fitted(state)}
+            state |= self._fitted(state)
         checkpoint = Checkpoint(
             self.dataset.data.palette,
             schedule=self.schedule,
@@ -179,24 +206,33 @@ class SceneStage:
         return checkpoint, {"guidance": state}
 
     @torch.no_grad()
-    def _fitted(self, state: Mapping[str, Tensor]) -> Tensor:
-        """The concepts' vectors, fitted anew to what the averaged encoder sees through noise."""
+    def _fitted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The concepts' vectors, fitted anew to what the averaged encoder sees through noise, and
+        what reads sentences, fitted to them."""
         model = filled(SceneEncoder(self.spec), state, self.device)
         schedule = self.schedule.build()
         chosen = range(0, len(self.dataset), max(1, len(self.dataset) // FITTED))
         seen = []
-        for index in chosen:
-            seeds = torch.tensor([index])
-            t = (FITTED_NOISE * len(schedule) * seeded_uniform(seeds, self.device, T_SALT)).long()
-            x0 = self.dataset.x0(index)[None].to(self.device)
+        for start in range(0, len(chosen), LOOKED):
+            part = chosen[start : start + LOOKED]
+            seeds = torch.tensor(part)
+            least, most = FITTED_NOISE
+            share = least + (most - least) * seeded_uniform(seeds, self.device, T_SALT)
+            t = (share * len(schedule)).long()
+            x0 = torch.stack([self.dataset.x0(index) for index in part]).to(self.device)
             x = schedule.q_sample(x0, t, seeded_noise(seeds, x0.shape[1:], self.device))
             seen.append(model(x, (t + 1) / len(schedule)).embedding)
-        targets = [self.dataset.targets[index // self.dataset.crops] for index in chosen]
-        return fitted_words(torch.cat(seen), torch.stack(targets).to(self.device))
+        photos = [index // self.dataset.crops for index in chosen]
+        shown = self.dataset.targets[photos]
+        if self.phrases is None:
+            return {"words": fitted_words(torch.cat(seen), shown.to(self.device))}
+        shown = torch.cat([shown, torch.from_numpy(self.phrases.shown)[photos]], 1)
+        words = fitted_words(torch.cat(seen), shown.to(self.device))
+        return {"words": words[: self.spec.words], **self.phrases.fitted(words)}
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         """The photos that fit best: a row for each of some words, or for each of some photos."""
-        model = filled(SceneEncoder(self.spec), state, self.device)
+        model = filled(SceneEncoder(self.spec), untaught(state), self.device)
         shown = range(0, len(self.dataset), max(1, len(self.dataset) // 400))
         with torch.no_grad():
             seen = torch.cat([self._seen(model, index) for index in shown])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -16,17 +17,22 @@ from core.crop import Crop
 from core.errors import RequestError
 from core.guidance import TERMS, Guided, LowPass, Pull, rule_of
 from core.labelmap import nearest_resize
+from core.meaning import meaning
 from core.model.scene_encoder import SceneEncoder
 from core.request import SampleRequest
 from core.sampling import Constrain, Denoise, SeedNoise
 from core.schedule import Schedule
 from core.seen import Seen
+from core.sentences import INSTALL, SentenceReader, packaged
 from core.term_weights import TermWeights
 from core.terms import GuidanceTerm
-from core.words import Vocabulary
+from core.words import UnknownWord, Vocabulary
 
 Encode = Callable[[np.ndarray], Tensor]  # uint8 [1, H, W, 3] -> x0 [1, C, h, w]
 
+Meaning = Callable[[Sequence[str]], Tensor]  # sentences -> [N, sentence]
+
+FREE_SENTENCES = f"Free sentences need the extra [text]: {INSTALL}"
 REFERENCE_SEED = 0  # of the noise that references are seen through
 
 
@@ -36,12 +42,23 @@ def guide_path(weights: Path | None) -> Path | None:
 
 
 class Guide:
-    """An encoder that sees scenes through noise, and the words that it knows."""
+    """An encoder that sees scenes through noise, and the words that it knows.
+
+    clean: it looks at x_t, not at the predicted x0.
+    """
+
+    clean = False
 
     def __init__(
-        self, encoder: SceneEncoder, vocabulary: Vocabulary | None, timesteps: int
+        self,
+        encoder: SceneEncoder,
+        vocabulary: Vocabulary | None,
+        timesteps: int,
+        sentences: Meaning | None = None,
     ) -> None:
-        self.encoder, self.vocabulary, self.timesteps = encoder, vocabulary, timesteps
+        """sentences: reads texts with words that the vocabulary does not have."""
+        self.encoder, self.timesteps, self.sentences = encoder, timesteps, sentences
+        self.vocabulary = vocabulary and _told(vocabulary, encoder.spec.phrases, sentences)
         weight = next(encoder.parameters())
         self.device, self.dtype = weight.device, weight.dtype
 
@@ -58,12 +75,15 @@ class Guide:
                 f"{path} reads {encoder.spec.in_channels} channels, but the model has "
                 f"{in_channels}. Take it away, or train one on this model's latents."
             )
-        return cls(encoder, checkpoint.vocabulary, checkpoint.schedule.diffusion_steps)
+        reads = packaged() if encoder.spec.phrases else None
+        sentences = SentenceReader(reads) if reads else None
+        timesteps = checkpoint.schedule.diffusion_steps
+        return cls(encoder, checkpoint.vocabulary, timesteps, sentences)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Guide:
         """The same on another device and in another precision."""
         encoder = self.encoder.to(device, dtype).to(memory_format=torch.channels_last)
-        return Guide(encoder, self.vocabulary, self.timesteps)
+        return Guide(encoder, self.vocabulary, self.timesteps, self.sentences)
 
     def look(self, x: Tensor, t: int) -> Seen:
         """What is to be seen of x_t; differentiable where gradients are wanted."""
@@ -74,9 +94,23 @@ class Guide:
         """The embedding `[1, D]` of a text. Raises `InputError` for words that it does not know."""
         if self.vocabulary is None:
             raise RequestError("This model's encoder of guidance learned no words.")
-        weights = self.vocabulary.read(text)
+        try:
+            weights = self.vocabulary.read(text)
+        except UnknownWord:
+            if not self.vocabulary.free:
+                raise
+            return meaning(text, self._read)
         row = [weights.get(name, 0.0) for name in self.vocabulary.names]
         return self.encoder.text(torch.tensor([row], device=self.device))
+
+    def _read(self, clause: str) -> Tensor:
+        return self.encoder.meaning(self.sentences([clause]).to(self.device))
+
+
+def _told(vocabulary: Vocabulary, learned: int, sentences: Meaning | None) -> Vocabulary:
+    """A vocabulary that says whether free sentences can be read, and else why not."""
+    more = FREE_SENTENCES if learned and sentences is None else ""
+    return replace(vocabulary, free=bool(learned and sentences), more=more)
 
 
 def check_terms(request: SampleRequest, guide: Guide | None, model: str) -> None:
@@ -123,7 +157,8 @@ class Terms:
             return self.weights.following(denoise)
         rule = rule_of(self.request.term_rule, self.schedule, sampler, path)
         pulls = [self._pull(term) for term in self.scored]
-        guided = Guided(denoise, self.schedule, self.guide.look, pulls, rule, self.chunk)
+        look, clean = self.guide.look, self.guide.clean
+        guided = Guided(denoise, self.schedule, look, pulls, rule, self.chunk, clean)
         return self.weights.following(guided)
 
     def constrained(self, constrain: Constrain, noise: Tensor) -> Constrain:
@@ -155,6 +190,10 @@ class Terms:
         with torch.inference_mode(False), torch.no_grad():
             x0 = self.reference(term).clone()
             noise = SeedNoise([REFERENCE_SEED], x0.shape[1:], x0.device)()
+        if self.guide.clean:
+            with torch.inference_mode(False), torch.no_grad():
+                seen = self.guide.look(x0, -1)
+            return lambda t: seen
 
         @cache
         def wanted(t: int) -> Seen:

@@ -13,7 +13,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.base import Base
-from core.captions import CAPTIONS, Evidence, read_table
 from core.checkpoint import Checkpoint
 from core.command import say
 from core.conversion import Conversion, same_labels
@@ -22,21 +21,19 @@ from core.device import pick_precision
 from core.distillation import SCALES, STOPS, TEACHER_STEPS, LeapObjective
 from core.errors import InputError
 from core.fingerprint import fingerprint
-from core.guidance_stage import SceneDataset, SceneStage
 from core.instant_stage import InstantStage
 from core.latents import LatentDataset
 from core.lora import LowRank
 from core.lora_stage import LowRankStage
+from core.make_guidance import make_guidance
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import THUMBNAIL
-from core.model.scene_encoder import SceneEncoder
 from core.model.segmenter import LabelNet
 from core.model.spec import (
     AutoencoderSpec,
     InstantSpec,
     ModelSpec,
-    SceneEncoderSpec,
     SegmenterSpec,
     SpadeSpec,
     spec_from_dict,
@@ -58,7 +55,6 @@ from core.stages import (
 )
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
 from core.walks import WalkDataset, Walker, WalkPlan, make_walks
-from core.words import WORDS_FILE, Vocabulary, read_words
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
 # Why v and area: docs/decisions/002.
@@ -98,7 +94,8 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
     if args.stage == "spade":
         return _spade(args, data, device)
     if args.stage == "guidance":
-        return _guidance(args, data, device)
+        autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
+        return make_guidance(args, data, device, autoencoder)
     return _diffusion(args, data, device)
 
 
@@ -278,41 +275,6 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
     return InstantStage(dataset, autoencoder, spec, weights, device)
 
 
-def _guidance(args: argparse.Namespace, data: PairDataset, device: torch.device) -> SceneStage:
-    """The stage that learns what scenes are like; with words, where the photos have captions."""
-    autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
-    captions = Path(args.data) / CAPTIONS
-    words, targets = {"concepts": {}}, torch.zeros(len(data), 0)
-    if captions.is_file():
-        words = read_words(Path(args.vocabulary) if args.vocabulary else WORDS_FILE)
-        scores = read_table(Path(args.scores)) if args.scores else {}
-        evidence = Evidence(words, read_table(captions), scores)
-        targets = torch.from_numpy(evidence.targets(data, reading))
-    elif args.vocabulary or args.scores:
-        raise InputError(f"--vocabulary and --scores need captions, but {captions} is missing.")
-    else:
-        say(f"note: {captions} is missing, so the encoder learns no words.")
-    vocabulary = Vocabulary.from_dict(words) if words["concepts"] else None
-    read = autoencoder.spec.latent_channels if autoencoder else 3
-    shape = {"in_channels": read, "patch": 2 if autoencoder else 8, "words": targets.shape[1]}
-    model = SceneEncoder(spec_from_dict(SceneEncoderSpec, shape | args.spec))
-    if args.init:
-        _go_on(model, args.init, vocabulary)
-    latents = LatentDataset(data, autoencoder, progress, args.crops) if autoencoder else data
-    schedule = ScheduleSpec(args.noise_schedule) if args.noise_schedule else ScheduleSpec()
-    return SceneStage(SceneDataset(latents, targets), model, schedule, vocabulary, device)
-
-
-def _go_on(model: SceneEncoder, path: str, vocabulary: Vocabulary | None) -> None:
-    """Start an encoder of guidance from the one in a file."""
-    checkpoint = Checkpoint.open(path)
-    old = checkpoint.load_guidance()
-    names = [v.names if v else () for v in (checkpoint.vocabulary, vocabulary)]
-    if old.spec != model.spec or names[0] != names[1]:
-        raise InputError(f"{path} holds another encoder or other words than this run's.")
-    model.load_state_dict(old.state_dict())
-
-
 def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:
     """The autoencoder to start from: a new one, or that of `--init`, grown if asked."""
     if not args.init:
@@ -436,8 +398,3 @@ def walking(items: Any) -> Any:
 def progress(items: Any) -> Any:
     """A progress bar for the one long preparation."""
     return tqdm(items, "encoding photos", leave=False)
-
-
-def reading(items: Any) -> Any:
-    """A progress bar while photos are measured."""
-    return tqdm(items, "reading photos", leave=False)

@@ -53,16 +53,19 @@ from core.request import (
     SampleRequest,
     Stepped,
 )
-from core.term_options import add_term_options, terms_of
+from core.term_options import add_term_options, clip_files, terms_of
 
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "landscape.safetensors"
 
 
-def open_engine(path: Path) -> Engine:
-    """The engine of a checkpoint. torch is imported here, so that `--help` need not wait for it."""
+def open_engine(path: Path, **files: Path) -> Engine:
+    """The engine of a checkpoint. torch is imported here, so that `--help` need not wait for it.
+
+    files: `clip` and `noisy_clip`, as for `open_model`.
+    """
     from core.opening import open_model
 
-    return open_model(path)
+    return open_model(path, **files)
 
 
 def main(argv: list[str] | None = None, open_engine: Callable[[Path], Engine] = open_engine) -> int:
@@ -81,7 +84,7 @@ def _run(args: argparse.Namespace, open_engine: Callable[[Path], Engine]) -> int
 
     use_threads(args.threads)
     with distributed.joined(pick_device()):
-        engine = open_engine(args.weights)
+        engine = open_engine(args.weights, **clip_files(args))
         palette = reading_palette(args.palette, engine.info.palette)
         # With all key frames in it: a bad one is refused now, not when its frame comes.
         template = template_request(args, args.guidance.values, engine.info.palette)

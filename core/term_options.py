@@ -33,8 +33,20 @@ def add_term_options(parser: argparse.ArgumentParser) -> None:
         "--coarse", type=int, default=32, help="of --colours: pixels of its detail left out (32)"
     )
     group.add_argument(
+        "--clip", type=Path, help="a CLIP file that words and references guide through, by [clip]"
+    )
+    group.add_argument(
+        "--noisy-clip", type=Path, help="SDG's own encoder of noisy pictures, for models of pixels"
+    )
+    group.add_argument(
         "--rule", choices=RULE_NAMES, default=RULE_NAMES[0], help="how terms move a step (even)"
     )
+
+
+def clip_files(args: argparse.Namespace) -> dict[str, Path]:
+    """The files of CLIP that were given, by their names for `open_model`."""
+    given = {"clip": args.clip, "noisy_clip": args.noisy_clip}
+    return {name: path for name, path in given.items() if path is not None}
 
 
 def terms_of(args: argparse.Namespace, info: ModelInfo) -> tuple[GuidanceTerm, ...]:
@@ -47,7 +59,7 @@ def terms_of(args: argparse.Namespace, info: ModelInfo) -> tuple[GuidanceTerm, .
     )
     for term in terms:
         if term.kind == "text" and info.vocabulary:
-            info.vocabulary.read(term.text)
+            info.vocabulary.check(term.text)
     return terms
 
 

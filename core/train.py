@@ -534,6 +534,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="how much more an error counts where a rare label is: share ** -BALANCE, at most 5",
     )
     add("--scores", help="guidance: a CSV of scores for each photo, by `id`, beside captions.csv")
+    on = "store_true"
+    add("--sentences", action=on, help="guidance: read free sentences too; needs the extra [text]")
     add("--vocabulary", help="guidance: a .toml file of words instead of the bundled ones")
     add("--vlb-weight", type=float, default=0.001, help="lambda of L_vlb, on the sum of T terms")
 

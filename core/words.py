@@ -41,13 +41,15 @@ DEGREES = dict.fromkeys(("very", "really", "much", "extremely"), STRONG) | dict.
 
 
 class UnknownWord(InputError):
-    """A word that is not in the vocabulary. word: as written. near: known words to offer."""
+    """A word that is not in the vocabulary. word: as written. near: known words to offer. more:
+    a sentence about how other words could be used too."""
 
-    def __init__(self, word: str, near: tuple[str, ...]) -> None:
-        self.word, self.near = word, near
+    def __init__(self, word: str, near: tuple[str, ...], more: str = "") -> None:
+        self.word, self.near, self.more = word, near, more
         others = f"Near it: {', '.join(near)}. " if near else ""
         super().__init__(
             f"The word {word!r} is not known to the model. {others}Take another, or leave it out."
+            f"{more and ' '}{more}"
         )
 
 
@@ -70,11 +72,15 @@ class Word:
 class Vocabulary:
     """Concepts in the order of a model's word vectors, and mixes of them.
 
+    free: whether a text with other words can be read too, as a whole, by a sentence encoder. more:
+    what to do so that it can. Both are of this machine, not of the words, and so of no file.
     Raises `InputError` for a spelling that two entries claim or a mix of what is no concept.
     """
 
     concepts: tuple[Word, ...]
     mixes: tuple[Word, ...] = ()
+    free: bool = field(default=False, compare=False)
+    more: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         names, seen = set(self.names), {}
@@ -138,6 +144,14 @@ class Vocabulary:
             raise InputError('The text asks for nothing. Try "sunset", or "foggy, no snow".')
         return weights
 
+    def check(self, text: str) -> None:
+        """Raise `InputError` if a text cannot be read, in whatever way."""
+        try:
+            self.read(text)
+        except UnknownWord:
+            if not self.free:
+                raise
+
     def _heard(self, text: str) -> Iterator[tuple[Word, float]]:
         """The words of a text, each with how much of it is wanted."""
         if len(text) > MAX_TEXT:
@@ -161,7 +175,7 @@ class Vocabulary:
             elif token in DEGREES:
                 degree = DEGREES[token]
             elif token not in SILENT:
-                raise UnknownWord(token, self.near(token))
+                raise UnknownWord(token, self.near(token), self.more)
 
     def _longest(self, tokens: list[str]) -> tuple[Word | None, int]:
         """The word that the tokens begin with, and how many of them it takes; None, 1 for none."""
@@ -188,15 +202,16 @@ class Vocabulary:
         return tuple(reversed(by_meaning.values()))[:count]
 
     def unknown(self, text: str) -> tuple[UnknownWord, ...]:
-        """Every word of a text that is not known: to be underlined."""
+        """Every word of a text that cannot be read: to be underlined."""
         found = []
-        while True:
+        while not self.free:
             try:
                 list(self._heard(text[:MAX_TEXT]))
                 return tuple(found)
             except UnknownWord as error:
                 found.append(error)
                 text = re.sub(rf"(?<![\w'-]){re.escape(error.word)}(?![\w'-])", " ", text.lower())
+        return ()
 
     def complete(self, start: str, count: int = 8) -> tuple[str, ...]:
         """Known words that begin so, names before synonyms; nothing for an empty start."""

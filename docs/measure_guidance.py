@@ -7,26 +7,34 @@
 DATA has images/, labels/ and captions.csv of photos that no network was trained on. FILE is the
 Places365 network with its scene attributes; what it has no attribute for is read off its features
 by a linear probe of the captions' tags. `text` also draws a sheet: rows prompts, columns layouts.
+With `--keep` it can be stopped and goes on later, also to more layouts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tqdm import tqdm
 
 from core.agreement import confusion, mean_interval, mean_iou
 from core.captions import CAPTIONS, read_table
 from core.dataset import Pair, find_pairs, read_pair
 from core.engine import Engine
-from core.features import open_places
+from core.feature_cache import photo_features
+from core.features import FeatureNetwork, open_places
+from core.fingerprint import fingerprint
 from core.guidance import likeness, style
+from core.guide import guide_path
 from core.request import Layout, Result, SampleRequest
 from core.sample import DEFAULT_WEIGHTS
 from core.seen import Seen
@@ -47,6 +55,8 @@ PROMPTS = {
     "sunny": ("attribute", "sunny"),
 }
 RIDGE = 100.0  # of the probe, on standardised features
+APART = 25  # photos between one layout and the next; the first few are spread over the folder
+DRAWS = 1000  # of layouts, for an interval
 CANDIDATES = 100  # references that the retrieval chooses among
 SHEET_COLUMNS, SHEET_SIDE = 6, 144
 SHEET = Path(__file__).parent / "sheets" / "words.webp"
@@ -58,15 +68,20 @@ class Maker:
     """Pictures of the layouts of a folder; each has its own seed."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.engine = Engine.open(options.weights)
+        self.weights, self.engine = options.weights, Engine.open(options.weights)
         self.palette, self.steps, self.weight = (
             self.engine.info.palette,
             options.steps,
             options.weight,
         )
         self.all, _ = find_pairs(options.data)
-        self.pairs: Sequence[Pair] = self.all[:: max(1, len(self.all) // options.count)]
-        self.pairs = self.pairs[: options.count]
+        spread = sorted(range(len(self.all)), key=lambda i: (i % APART * 13 % APART, i))
+        self.pairs: Sequence[Pair] = [self.all[i] for i in spread[: options.count]]
+
+    def names(self) -> list[str]:
+        """What the files are that pictures depend on."""
+        files = (self.weights, guide_path(self.weights))
+        return [fingerprint(path) for path in files if path.is_file()]
 
     def labels(self, number: int) -> np.ndarray:
         return read_pair(self.pairs[number], self.palette).labels
@@ -98,34 +113,93 @@ class Maker:
 
 
 def text(options: argparse.Namespace) -> None:
-    """Print a row for each prompt, and draw the sheet."""
+    """Print a row for each prompt, and draw the sheet: of the layouts that are done so far."""
     maker = Maker(options)
     network = open_places(options.places)
-    photos = [read_pair(pair, maker.palette).image for pair in maker.all]
-    scores = _scores(options, network(photos), maker.all)
-    plain = [maker.picture(n) for n in range(len(maker.pairs))]
-    features = network(plain)
-    before = sum(maker.agreement(n, picture) for n, picture in enumerate(plain))
-    rows, captions = [[_small(p) for p in plain[:SHEET_COLUMNS]]], [["no words"]]
-    print(f"{len(plain)} layouts, {maker.steps} steps, weight {maker.weight:g}\n")
-    print("| prompt | rises for | by (σ of pictures) | 95 % | mIoU | of before |")
-    print("|---|---|---|---|---|---|")
-    print(f"| none | | | | {mean_iou(before):.3f} | |")
-    for prompt in options.prompts or PROMPTS:
-        term = GuidanceTerm("text", maker.weight, prompt)
-        made = [maker.picture(n, term) for n in range(len(plain))]
-        old, new = scores[prompt](features), scores[prompt](network(made))
+    prompts = options.prompts or list(PROMPTS)
+    keep = Keep(options.keep, [options.steps, options.weight, maker.names()])
+    table = [
+        {word: keep.get(number, word, partial(_made, maker, network)) for word in ("", *prompts)}
+        for number in tqdm(range(len(maker.pairs)), "layouts")
+    ]
+    photos = keep.photos(network, [pair.image for pair in maker.all])
+    scores = _scores(options, photos, maker.all)
+    plain = [row[""] for row in table]
+    before = sum(made.confusion for made in plain)
+    print(f"{len(table)} layouts, {maker.steps} steps, weight {maker.weight:g}\n")
+    print("| prompt | rises for | by (σ of pictures) | 95 % | mIoU | of before | 95 % |")
+    print("|---|---|---|---|---|---|---|")
+    print(f"| none | | | | {mean_iou(before):.3f} | | |")
+    for prompt in prompts:
+        made = [row[prompt] for row in table]
+        old, new = (scores[prompt](np.stack([m.features for m in own])) for own in (plain, made))
         rise = (new - old) / old.std()
-        after = sum(maker.agreement(n, picture) for n, picture in enumerate(made))
+        after = mean_iou(sum(m.confusion for m in made))
         low, high = mean_interval(rise)
+        least, most = _kept_interval(plain, made)
         print(
             f"| {prompt} | {(rise > 0).mean():.0%} | {rise.mean():.2f} | {low:.2f} to {high:.2f} | "
-            f"{mean_iou(after):.3f} | {mean_iou(after) / mean_iou(before):.0%} |",
-            flush=True,
+            f"{after:.3f} | {after / mean_iou(before):.0%} | {least:.0%} to {most:.0%} |"
         )
-        rows.append([_small(p) for p in made[:SHEET_COLUMNS]])
-        captions.append([prompt])
+    rows = [[row[word].small for row in table[:SHEET_COLUMNS]] for word in ("", *prompts)]
+    captions = [[prompt] for prompt in ("no words", *prompts)]
     Image.fromarray(sheet(rows, captions)).save(options.sheet)
+
+
+class Made(NamedTuple):
+    """What is needed of one picture: features `[D]`, agreement with its layout, a small copy."""
+
+    features: np.ndarray
+    confusion: np.ndarray
+    small: np.ndarray
+
+
+def _made(maker: Maker, network: FeatureNetwork, number: int, prompt: str) -> Made:
+    terms = [GuidanceTerm("text", maker.weight, prompt)] if prompt else []
+    picture = maker.picture(number, *terms)
+    return Made(network([picture])[0], maker.agreement(number, picture), _small(picture))
+
+
+class Keep:
+    """What was measured of each picture, in a folder: a run that was stopped goes on there.
+
+    folder: None keeps nothing. settings: of the run; those of another are refused.
+    """
+
+    def __init__(self, folder: Path | None, settings: Sequence[object]) -> None:
+        self.folder = folder
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        written, text = folder / "settings.json", json.dumps(settings)
+        if written.is_file() and written.read_text() != text:
+            raise SystemExit(f"{folder} is of a run with other settings. Give another folder.")
+        written.write_text(text)
+
+    def get(self, number: int, prompt: str, make: Callable[[int, str], Made]) -> Made:
+        """Of a layout and a prompt; made if it is not there."""
+        path = self.folder and self.folder / f"{number:03d} {prompt or 'none'}.npz"
+        if path and path.is_file():
+            with np.load(path) as found:
+                return Made(*(found[name] for name in Made._fields))
+        made = make(number, prompt)
+        if path:
+            np.savez_compressed(path, **made._asdict())
+        return made
+
+    def photos(self, network: FeatureNetwork, photos: Sequence[Path]) -> np.ndarray:
+        """Features of the photos that the probes are fitted to, float32 `[N, D]`."""
+        return photo_features(network, photos, self.folder and self.folder / "photos")
+
+
+def _kept_interval(plain: Sequence[Made], made: Sequence[Made]) -> tuple[float, float]:
+    """Of the ratio of mean IoUs, drawn anew from the layouts: 2.5 % and 97.5 %."""
+    rng = np.random.default_rng(0)
+    both = [np.stack([m.confusion for m in own]) for own in (made, plain)]
+    draws = rng.integers(0, len(plain), (DRAWS, len(plain)))
+    ratios = [np.divide(*(mean_iou(own[draw].sum(0)) for own in both)) for draw in draws]
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def _scores(
@@ -249,6 +323,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--weight", type=float, default=1.0, help="of the term (1)")
     parser.add_argument("--prompts", nargs="+", choices=list(PROMPTS), help="only these")
+    parser.add_argument("--keep", type=Path, help="folder of a run of `text` to go on with")
     parser.add_argument("--sheet", type=Path, default=SHEET)
     options = parser.parse_args()
     if options.what == "text" and options.places is None:

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from core.engine import Engine
+from core.guide import Guide
 from core.labelmap import nearest_resize, read_labels
 from core.request import Layout, Result, SampleRequest
 from core.sample import DEFAULT_WEIGHTS
+from core.sentences import packaged
 from core.terms import GuidanceTerm
-from core.words import Vocabulary, read_words
+from core.words import UnknownWord, Vocabulary, read_words
 from tests.test_readme import ROOT
 
 
@@ -44,6 +46,26 @@ def test_opposite_words_are_far_apart(engine):
     assert float((text("sunny") * text("not sunny")).sum()) == pytest.approx(-1, abs=1e-4)
     alike = float((text("snow") * text("ice")).sum())
     assert alike > float((text("snow") * text("warm")).sum()) + 0.3
+
+
+@pytest.mark.skipif(packaged() is None, reason="the extra [text] is not installed")
+def test_sentences_mean_what_they_say(engine):
+    """Words that are in no list: each sentence is nearer to what it says."""
+    text = engine.guide.text
+    for sentence, word, other in (
+        ("the sun goes down behind the ridge", "sunset", "snow"),
+        ("a blizzard buries everything", "snow", "sunny"),
+        ("scorched ground that has seen no rain for months", "dry", "lush"),
+    ):
+        said = text(sentence)
+        assert float((said * text(word)).sum()) > float((said * text(other)).sum()) + 0.1, sentence
+
+
+def test_without_the_extra_the_bundled_file_says_so(engine):
+    """Its phrases are there; the sentence encoder is what is missing."""
+    alone = Guide(engine.guide.encoder, engine.info.vocabulary, 1000)
+    with pytest.raises(UnknownWord, match="Free sentences need the extra"):
+        alone.text("a blizzard")
 
 
 def test_words_do_what_they_say(engine, layout):

@@ -89,6 +89,19 @@ def test_evidence_of_every_kind(captioned, data):
     np.testing.assert_allclose(found[:, 4], np.maximum(found[:, 0], found[:, 3]))
 
 
+def test_every_score_is_standardised(captioned, data):
+    """Mean 0, deviation 1; a photo that the table leaves out has the mean, others what they had."""
+    scores = read_table(captioned / "scores.csv")
+    del scores["02"]
+    found = Evidence({"concepts": {}}, {}, scores).every_score(data)
+    assert found.shape == (6, 1) and found[2] == 0 and found.mean() == pytest.approx(0, abs=1e-6)
+    assert found[5, 0] - found[4, 0] == pytest.approx(1 / np.std([0, 1, 3, 4, 5]), abs=1e-4)
+    assert Evidence({"concepts": {}}, {}, {}).every_score(data).shape == (6, 0)
+    scores["00"]["awe"] = "much"
+    with pytest.raises(InputError, match="The table of scores cannot be read: .*'much'"):
+        Evidence({"concepts": {}}, {}, scores).every_score(data)
+
+
 def test_without_captions_measures_remain(data):
     """A photo that no table has shows what is measured of it."""
     words = {"concepts": {"wet": {"tags": ["wet"]}, "dark": {"measures": ["dark"]}}}
@@ -230,6 +243,21 @@ def test_the_command_trains_with_captions(captioned, palette_file, tmp_path):
     assert guide.vocabulary.names == ("lake", "plain", "grand")
     again = [*options, "--out", str(tmp_path / "on"), "--steps", "1", "--init"]
     assert main([*again, str(out / "weights.safetensors")]) == 0
+
+
+def test_scores_of_another_network_are_learned(data):
+    """As targets of the noisy pictures; what only training needs is in no file."""
+    model = SceneEncoder(SceneEncoderSpec(3, patch=4, **SPEC))
+    plain = set(model.state_dict())
+    dataset = SceneDataset(data, torch.zeros(6, 0), torch.randn(6, 3))
+    stage = SceneStage(dataset, model, ScheduleSpec(), None, torch.device("cpu"))
+    batch = torch.utils.data.default_collate([dataset[(i, i)] for i in range(4)])
+    losses = stage.objective(batch)
+    assert set(losses) == {"loss", "pictures", "scores"}
+    losses["loss"].backward()
+    assert min(p.grad.abs().sum() for p in (model.teacher.weight, model.stem.weight)) > 0
+    _, modules = stage.export(model.state_dict())
+    assert set(modules["guidance"]) == plain
 
 
 def test_words_need_captions(photos, palette_file, tmp_path, capsys):

@@ -104,7 +104,7 @@ def readable(text: str, vocabulary: Vocabulary | None) -> str:
         place = text.lower().find(unknown.word)
         text = text[:place] + text[place + len(unknown.word) :]
     try:
-        vocabulary.read(text)
+        vocabulary.check(text)
     except InputError:
         return ""
     return text.strip()
@@ -129,7 +129,7 @@ def asked_of(
             continue
         if term.kind == WORDS and vocabulary is not None:
             if not patient:
-                vocabulary.read(text)
+                vocabulary.check(text)
             text = readable(text, vocabulary)
         if text or term.kind != WORDS:
             found.append((term.key, term.asked(labels, text)))

@@ -195,7 +195,8 @@ class GuidePanel(QWidget):
                 word, near = unknown[0].word, unknown[0].near
                 found = " or ".join(_link(known, "near", str(key), word, known) for known in near)
                 way = f"Take {found}, or leave it out." if found else "Leave it out."
-                return f"“{escape(word)}” is not known to the model. {way}"
+                more = escape(unknown[0].more)
+                return f"“{escape(word)}” is not known to the model. {way} {more}".rstrip()
         return ""
 
     def _invitation(self) -> str:

@@ -17,6 +17,7 @@ from core.model.spec import SceneEncoderSpec
 from core.seen import Seen
 
 TIME_WIDTH = 64  # sinusoids of the timestep
+NEARNESS = 0.05  # cosine by which a phrase must be farther to count e times less
 
 
 class TimedNorm(nn.Module):
@@ -49,11 +50,28 @@ class TimedBlock(nn.Module):
         return x + self.last(F.silu(self.first(self.norm(x, time))))
 
 
+class Phrasebook(nn.Module):
+    """A sentence means what the phrases nearest to it mean.
+
+    keys: their embeddings `[phrases, sentence]` of length 1. meanings: `[phrases, D]`.
+    """
+
+    def __init__(self, spec: SceneEncoderSpec) -> None:
+        super().__init__()
+        self.keys = nn.Parameter(torch.zeros(spec.phrases, spec.sentence))
+        self.meanings = nn.Parameter(torch.zeros(spec.phrases, spec.embedding))
+
+    def forward(self, sentences: Tensor) -> Tensor:
+        near = torch.softmax(sentences.float() @ self.keys.float().T / NEARNESS, dim=-1)
+        return F.normalize(near @ self.meanings.float(), dim=-1)
+
+
 class SceneEncoder(nn.Module):
     """x `[N, C, H, W]` at timesteps `[N]` to `Seen`. Sides are cut to multiples of `spec.patch`.
 
     Timesteps are shares of the schedule, 0 for the clean picture to 1 for pure noise. words:
     `[words, D]`, a vector for each concept; the other parameters of words turn cosines into logits.
+    phrases: from the embeddings of a sentence encoder to the same space.
     """
 
     def __init__(self, spec: SceneEncoderSpec) -> None:
@@ -80,6 +98,7 @@ class SceneEncoder(nn.Module):
         self.words = nn.Parameter(torch.randn(spec.words, spec.embedding))
         self.gains = nn.Parameter(torch.full((spec.words,), 2.0))  # logarithms
         self.biases = nn.Parameter(torch.full((spec.words,), -2.0))
+        self.phrases = Phrasebook(spec) if spec.phrases else None
         self.bag_scale = nn.Parameter(torch.tensor([2.0, -2.0]))  # logarithm of a gain, and a bias
 
     def forward(self, x: Tensor, t: Tensor) -> Seen:
@@ -98,6 +117,10 @@ class SceneEncoder(nn.Module):
     def text(self, weights: Tensor) -> Tensor:
         """The embedding `[..., D]`, of length 1, of weights `[..., words]` of concepts."""
         return F.normalize(weights @ F.normalize(self.words.float()), dim=-1)
+
+    def meaning(self, sentences: Tensor) -> Tensor:
+        """The embedding `[N, D]`, of length 1, of what a sentence encoder says, `[N, sentence]`."""
+        return self.phrases(sentences)
 
     def logits(self, embedding: Tensor) -> Tensor:
         """`[N, words]`: how much pictures with these embeddings show each concept."""

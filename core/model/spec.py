@@ -154,6 +154,8 @@ class SceneEncoderSpec:
     blocks: tuple[int, ...] = (2, 3)  # residual blocks of each level
     embedding: int = 128  # numbers that say what a picture is like
     words: int = 0  # concepts with a vector in the same space; 0 for none
+    sentence: int = 0  # numbers of the embedding of a sentence, and
+    phrases: int = 0  # phrases whose meaning is known, by which sentences are read; 0 for none
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:

@@ -1,5 +1,7 @@
 """Words and reference pictures in the window: what they ask for, and what is kept of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -131,6 +133,25 @@ def test_an_unknown_word_is_underlined_and_neighbours_are_offered(guided, engine
     qtbot.keyClick(line(guided), Key.Key_Return)
     done(guided, qtbot, engine)
     assert asked(engine)[0]["text"] == "golden sunset hills"
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_free_sentences_where_they_can_be_read(guided, qtbot, free):
+    """No word is underlined and the sentence is asked for as it stands; without the extra, the
+    hint says what is missing."""
+    reader = FakeEngine()
+    more = "" if free else "Free sentences need the extra [text]."
+    reader.can_guide(replace(WORDS, free=free, more=more))
+    guided.studio.open_model(lambda: reader)
+    until(qtbot, lambda: guided.studio.model is reader.info)
+    write(qtbot, line(guided), "a lonely pier in drizzle ")
+    if not free:
+        assert "“lonely” is not known" in hint(guided) and hint(guided).endswith(more)
+        return
+    assert hint(guided) == "" and line(guided)._shown == ()
+    qtbot.keyClick(line(guided), Key.Key_Return)
+    done(guided, qtbot, reader)
+    assert asked(reader)[0]["text"] == "a lonely pier in drizzle"
 
 
 def test_the_underline_is_red_and_under_the_word(guided, qtbot):

@@ -1,0 +1,98 @@
+"""The stage that learns what scenes are like, as a command's arguments ask for it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from core.captions import CAPTIONS, Evidence, read_table
+from core.checkpoint import Checkpoint
+from core.command import say
+from core.dataset import PairDataset
+from core.errors import InputError
+from core.guidance_stage import SceneDataset, SceneStage
+from core.latents import LatentDataset
+from core.model.autoencoder import Autoencoder
+from core.model.scene_encoder import SceneEncoder
+from core.model.spec import SceneEncoderSpec, spec_from_dict
+from core.phrases import Phrases
+from core.schedule import ScheduleSpec
+from core.sentences import INSTALL, SentenceReader, packaged
+from core.words import WORDS_FILE, Vocabulary, read_words
+
+
+def make_guidance(
+    args: argparse.Namespace,
+    data: PairDataset,
+    device: torch.device,
+    autoencoder: Autoencoder | None,
+) -> SceneStage:
+    """The stage of `args`; with words, where the photos have captions."""
+    captions = Path(args.data) / CAPTIONS
+    words, targets, taught = {"concepts": {}}, torch.zeros(len(data), 0), None
+    if captions.is_file():
+        words = read_words(Path(args.vocabulary) if args.vocabulary else WORDS_FILE)
+        scores = read_table(Path(args.scores)) if args.scores else {}
+        evidence = Evidence(words, read_table(captions), scores)
+        targets = torch.from_numpy(evidence.targets(data, partial(_bar, "reading photos")))
+        taught = torch.from_numpy(evidence.every_score(data))
+    elif args.vocabulary or args.scores:
+        raise InputError(f"--vocabulary and --scores need captions, but {captions} is missing.")
+    else:
+        say(f"note: {captions} is missing, so the encoder learns no words.")
+    vocabulary = Vocabulary.from_dict(words) if words["concepts"] else None
+    read = autoencoder.spec.latent_channels if autoencoder else 3
+    phrases = _phrases(args, vocabulary, captions, data) if args.sentences else None
+    shape = {"in_channels": read, "patch": 2 if autoencoder else 8, "words": targets.shape[1]}
+    if phrases:
+        shape["phrases"], shape["sentence"] = phrases.embeddings.shape
+    model = SceneEncoder(spec_from_dict(SceneEncoderSpec, shape | args.spec))
+    if args.init:
+        _go_on(model, args.init, vocabulary)
+    pictures = data
+    if autoencoder:
+        pictures = LatentDataset(data, autoencoder, partial(_bar, "encoding photos"), args.crops)
+    schedule = ScheduleSpec(args.noise_schedule) if args.noise_schedule else ScheduleSpec()
+    dataset = SceneDataset(pictures, targets, taught)
+    return SceneStage(dataset, model, schedule, vocabulary, device, phrases)
+
+
+def _phrases(
+    args: argparse.Namespace,
+    vocabulary: Vocabulary | None,
+    captions: Path,
+    data: PairDataset,
+) -> Phrases:
+    """What teaches the encoder of guidance to read free sentences."""
+    reads = packaged()
+    if vocabulary is None:
+        raise InputError(f"--sentences needs captions, but {args.data} has no {CAPTIONS}.")
+    if reads is None:
+        raise InputError(f"--sentences needs the extra [text]: {INSTALL}")
+    names = [pair.name for pair in data.pairs]
+    return Phrases(vocabulary, read_table(captions), names, SentenceReader(reads))
+
+
+def _bar(what: str, items: Any) -> Any:
+    return tqdm(items, what, leave=False)
+
+
+def _go_on(model: SceneEncoder, path: str, vocabulary: Vocabulary | None) -> None:
+    """Start an encoder of guidance from the one in a file."""
+    checkpoint = Checkpoint.open(path)
+    old = checkpoint.load_guidance()
+    names = [v.names if v else () for v in (checkpoint.vocabulary, vocabulary)]
+    if _without_phrases(old.spec) != _without_phrases(model.spec) or names[0] != names[1]:
+        raise InputError(f"{path} holds another encoder or other words than this run's.")
+    state = {k: v for k, v in old.state_dict().items() if not k.startswith("phrases.")}
+    model.load_state_dict(model.state_dict() | state)  # phrases are fitted anew
+
+
+def _without_phrases(spec: SceneEncoderSpec) -> SceneEncoderSpec:
+    return replace(spec, sentence=0, phrases=0)
