@@ -1,0 +1,1 @@
+"""`python -m core.bench`: how fast this is, beside the plain procedure of the papers."""
