@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.allocation import give_back, hold_freed
 from core.areas import noise_of, scale_map
 from core.checkpoint import Checkpoint, CheckpointError
 from core.clip_guide import ClipGuide
@@ -79,6 +80,7 @@ class Engine:
         self.painter = painter_beside(checkpoint.path, checkpoint.palette, device, dtype)
         self.autoencoder: Autoencoder | None = checkpoint.load_autoencoder(self._placed)
         self._forget()
+        self._holds = device.type == "cpu" and self.autoencoder is None and hold_freed()
         # One at a time costs a CPU nothing and makes a picture independent of its batch to the bit.
         self.chunk = 1 if device.type == "cpu" else 64
         own = _info(checkpoint, device, dtype, self.student, self.segmenter, self.guide)
@@ -192,6 +194,9 @@ class Engine:
                 raise
             self._forget()
             raise OutOfMemory(self.picture_size(request)) from error
+        finally:
+            if self._holds:
+                give_back()
 
     def check(self, request: SampleRequest) -> None:
         """Raise `RequestError` if the palette is another or the picture is too large."""

@@ -136,3 +136,33 @@ def test_a_spec_that_makes_no_sense_is_refused(fields, says):
     """Each contradiction is named."""
     with pytest.raises(SpecError, match=says):
         ModelSpec.from_dict(fields)
+
+
+@pytest.mark.parametrize("new_order", [False, True])
+def test_attention_is_the_same_both_ways(new_order):
+    """As sampling runs it and as training does."""
+    from core.model.layers import AttentionBlock
+
+    block = AttentionBlock(32, 2, new_order)
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    x = torch.randn(2, 32, 4, 6).to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        torch.testing.assert_close(block.eval()(x), block.train()(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_a_norm_over_small_maps_is_the_norm(affine):
+    """In bfloat16 it goes by way of float32, and rounds once."""
+    from core.model.layers import GroupNorm
+
+    norm = GroupNorm(64, affine).bfloat16().eval()
+    for parameter in norm.parameters():
+        torch.nn.init.normal_(parameter)
+    x = (3 + torch.randn(2, 64, 8, 8)).bfloat16().to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        exact = torch.nn.functional.group_norm(
+            x.double(), 32, *(p.double() for p in (norm.weight, norm.bias)) if affine else ()
+        )
+        torch.testing.assert_close(norm(x).double(), exact, atol=0.02, rtol=2**-8)
+        assert norm(x).is_contiguous(memory_format=torch.channels_last)

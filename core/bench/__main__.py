@@ -22,7 +22,7 @@ from core.bench.timing import CLOCKS
 from core.command import DONE, exit_status, say
 from core.sample import DEFAULT_WEIGHTS
 
-ROUNDS = {"step128": 3, "step256": 1, "bundled": 20, "startup": 10, "training": 3}
+ROUNDS = {"step128": 3, "step256": 1, "bundled": 20, "startup": 5, "training": 3}
 QUICK = {"step128": 1, "step256": 1, "bundled": 3, "startup": 1, "training": 1}
 USUAL = ("bundled", "startup", "training", "memory")
 ALL = (*ROUNDS, "memory", "memory256")

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.allocation import hold_freed
 from core.bench.figures import Bar, Figure
 from core.bench.timing import alternately, ratio
 from core.bench.yardstick import Yardstick
@@ -94,7 +95,8 @@ class GuidedSteps:
         self._guided = yardstick.guided
 
     def plain(self) -> Tensor:
-        """Output `[1, 2C, h, w]` of two full passes."""
+        """Output `[1, 2C, h, w]` of two full passes, with memory as the C library has it."""
+        hold_freed(False)
         return self._guided(self._network, self.x, torch.tensor([T]), self.y, GUIDANCE)
 
     def ours(self, unet: SDMUNet) -> Callable[[], Tensor]:
@@ -105,7 +107,12 @@ class GuidedSteps:
         size = (self.x.shape[-2], self.x.shape[-1])
         denoise = Denoiser(unet, ScheduleSpec().build(), self.y, size, chunk=1)
         denoise.scales += [GUIDANCE] * 2  # steps that it believes to have taken
-        return partial(denoise.output, self.x, T, GUIDANCE)
+
+        def step() -> Tensor:
+            hold_freed(unet.spec.autoencoder is None)  # as the engine has it
+            return denoise.output(self.x, T, GUIDANCE)
+
+        return step
 
 
 class Kept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from core.model.layers import Downsample, Modulation, SPADEGroupNorm, Upsample
@@ -76,7 +77,7 @@ class ResBlock(nn.Module):
         step = self.emb_layers(emb)[:, :, None, None]
         if self.scale_shift:
             scale, shift = step.chunk(2, dim=1)
-            h = self._normed(1, h, second) * (1 + scale) + shift
+            h = torch.addcmul(shift, self._normed(1, h, second), 1 + scale)
         else:
             h = self._normed(1, h + step, second)
         return self.skip_connection(x) + self.out_layers[plain:](h)

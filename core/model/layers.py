@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from core.model.surroundings import Surroundings
 
+SMALL_MAP, NARROW = 32 * 32, 16  # pixels, channels of a group; docs/decisions/022 has the times
+
 # 1 + gamma and beta of one place that reads the layout, each [N or 1, C, H, W]: once per layout
 Modulation = tuple[Tensor, Tensor]
 
@@ -32,8 +34,21 @@ def norm_groups(channels: int) -> int:
 class GroupNorm(nn.GroupNorm):
     """Group norm with its own scale and shift: the encoder's norm."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(norm_groups(channels), channels)
+    def __init__(self, channels: int, affine: bool = True) -> None:
+        super().__init__(norm_groups(channels), channels, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training or not self._is_slow(x):
+            return super().forward(x)
+        weight, bias = (None if p is None else p.float() for p in (self.weight, self.bias))
+        return F.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
+
+    def _is_slow(self, x: Tensor) -> bool:
+        """Whether torch takes several times as long for x as by way of float32."""
+        if x.device.type != "cpu" or x.dtype != torch.bfloat16:
+            return False
+        pixels = x.shape[2] * x.shape[3]
+        return pixels < SMALL_MAP and self.num_channels < NARROW * self.num_groups
 
 
 class SPADEGroupNorm(nn.Module):
@@ -44,7 +59,7 @@ class SPADEGroupNorm(nn.Module):
 
     def __init__(self, channels: int, num_classes: int, hidden: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(norm_groups(channels), channels, affine=False)
+        self.norm = GroupNorm(channels, affine=False)
         self.mlp_shared = nn.Sequential(nn.Conv2d(num_classes, hidden, 3, padding=1), nn.ReLU())
         self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
@@ -128,6 +143,22 @@ class AttentionBlock(nn.Module):
         nn.init.zeros_(self.proj_out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._channels_first(x) if self.training else self._channels_last(x)
+
+    def _channels_last(self, x: Tensor) -> Tensor:
+        """As sampling runs it: nothing is copied, and torch's fused attention takes it."""
+        batch, channels, height, width = x.shape
+        flat = self.norm(x).permute(0, 2, 3, 1).reshape(batch, height * width, channels)
+        qkv = F.linear(flat, self.qkv.weight[..., 0], self.qkv.bias)
+        split = (3, self.heads, -1) if self.new_order else (self.heads, 3, -1)
+        parts = qkv.unflatten(2, split).unbind(2 if self.new_order else 3)
+        query, key, value = (part.transpose(1, 2) for part in parts)
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        out = F.linear(mixed, self.proj_out.weight[..., 0], self.proj_out.bias)
+        return x + out.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+    def _channels_first(self, x: Tensor) -> Tensor:
+        """As training runs it: the way back through plain products is the faster one."""
         batch, channels, height, width = x.shape
         flat = x.reshape(batch, channels, -1)
         qkv = self.qkv(self.norm(flat))
