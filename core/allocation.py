@@ -14,14 +14,16 @@ HELD = 2**30  # bytes: a larger piece still goes back at once
 USUAL = 2**25  # what glibc itself comes to for programs that free large pieces
 
 
-def hold_freed(hold: bool = True) -> bool:
-    """Hold it from now on, in all threads; or no longer. Whether the library could be told."""
-    limit = HELD if hold else USUAL
+def hold_freed(large: bool = True) -> bool:
+    """Hold it from now on, in all threads; pieces of 32 MiB and more only if `large`.
+
+    Whether the library could be told.
+    """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        if hold:
-            mallopt(ARENA_MAX, 1)  # those of other threads cannot hold large pieces
-        return bool(mallopt(MMAP_THRESHOLD, limit) and mallopt(TRIM_THRESHOLD, 2 * limit - 1))
+        mallopt(ARENA_MAX, 1)  # those of other threads cannot hold large pieces
+        limit = HELD if large else USUAL
+        return bool(mallopt(MMAP_THRESHOLD, limit) and mallopt(TRIM_THRESHOLD, 2 * HELD - 1))
     return False
 
 

@@ -1,13 +1,16 @@
 """The benchmarks measure what they say, and their figures survive being saved and compared."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core.bench.__main__ import main
 from core.bench.children import peak_of
+from core.bench.curves import BRUSHES, Curve, Timer, brush_curve
 from core.bench.figures import Bar, BenchError, Figure, Run, comparison, figure_table, read
 from core.bench.released import regions, step_figures
 from core.bench.timing import Times, alternately, ratio
@@ -161,3 +164,44 @@ def test_a_run_is_plain_json(tmp_path):
     assert set(data["machine"]) - {"gpu"} == {
         "processor", "cores", "threads", "instructions", "system", "python", "torch"
     }  # fmt: skip
+
+
+# -- curves ---------------------------------------------------------------------------------------
+
+LINES = {"Time: s": {"a": [1, 4, 20], "b": [1, 2, 3]}}
+CURVE = Curve("Size", "side", [1, 2, 4], [1, 4, 16], LINES, "?")
+
+
+def test_a_curve_that_bends_the_wrong_way_is_named():
+    """One line grows from 4 to 20 where the work grows from 4 to 16; the other one does not."""
+    assert CURVE.slopes() == pytest.approx({"Time, a": 1.161, "Time, b": 0.5}, abs=1e-3)
+    assert CURVE.bends() == ["Time, a"]
+
+
+def test_a_brush_is_measured():
+    """Wider brushes take longer, and each point is a time."""
+    times = brush_curve(None, Timer(1)).panels["A move: ms"]["move"]
+    assert len(times) == len(BRUSHES) and 0 < times[0] < times[-1]
+
+
+def test_the_page_is_written(tmp_path):
+    """Tables, what is missed, and the plots that it shows, from saved runs alone."""
+    machine = {"cores": 2, "threads": 2, "processor": "x", "instructions": ["avx2"]}
+    machine |= {"torch": "2", "python": "3", "system": "Linux"}
+    (tmp_path / "performance").mkdir()
+    Run(machine, [FAST, SLOW], {"size": asdict(CURVE)}).save(tmp_path / "performance" / "run.json")
+    assert main(["--write", str(tmp_path)]) == 0
+    text = (tmp_path / "performance.md").read_text()
+    assert "| step: float32 | 2.00 s |" in text and "whole: picture: 95% of the bar" in text
+    assert "Grows faster than the work somewhere: Time, a." in text
+    with Image.open(tmp_path / "performance" / "size.png") as plot:
+        colours = {
+            tuple(pixel) for pixel in np.unique(np.reshape(plot.convert("RGB"), (-1, 3)), axis=0)
+        }
+    assert {(11, 110, 153), (194, 65, 12)} <= colours
+
+
+def test_nothing_saved_is_said(tmp_path, capsys):
+    """With the way out."""
+    assert main(["--write", str(tmp_path)]) == 2
+    assert "--save them there" in capsys.readouterr().err

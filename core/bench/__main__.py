@@ -4,6 +4,8 @@
     python -m core.bench step128 step256 memory       the papers' network
     python -m core.bench --save before.json
     python -m core.bench --compare before.json after.json
+    python -m core.bench --curves --save curves.json  how cost grows
+    python -m core.bench --write docs                 docs/performance.md of docs/performance/*.json
 
 Run it on a quiet machine. On a busy one, --threads 1 --clock processor counts only what the
 process itself computed.
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -22,10 +24,10 @@ from core.bench.timing import CLOCKS
 from core.command import DONE, exit_status, say
 from core.sample import DEFAULT_WEIGHTS
 
-ROUNDS = {"step128": 3, "step256": 1, "bundled": 20, "startup": 5, "training": 3}
+CASE_ROUNDS = {"step128": 3, "step256": 1, "bundled": 20, "startup": 5, "training": 3}
 QUICK = {"step128": 1, "step256": 1, "bundled": 3, "startup": 1, "training": 1}
 USUAL = ("bundled", "startup", "training", "memory")
-ALL = (*ROUNDS, "memory", "memory256")
+ALL = (*CASE_ROUNDS, "memory", "memory256")
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -39,12 +41,17 @@ def _run(args: argparse.Namespace) -> int:
     if args.compare:
         print(comparison([path.stem for path in args.compare], [read(p) for p in args.compare]))
         return DONE
+    if args.write:
+        _write(args.write)
+        return DONE
     from core.bench.machine import in_words, machine
     from core.device import use_threads
 
     use_threads(args.threads)
     run = Run(machine(), [], {})
     say(in_words(run.machine))
+    if args.curves:
+        return _curves(args, run)
     for case in _checked(args.cases) or USUAL:
         for figure in _case(case, args)():
             run.figures.append(figure)
@@ -55,10 +62,38 @@ def _run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _checked(cases: list[str]) -> list[str]:
+def _curves(args: argparse.Namespace, run: Run) -> int:
+    from core.bench.curves import CURVES, ROUNDS, Timer, measured
+
+    timer = Timer(args.rounds or (1 if args.quick else ROUNDS), args.clock)
+    for name in _checked(args.cases, CURVES) or CURVES:
+        curve = measured(name, args.weights, timer)
+        if curve is None:
+            continue
+        run.curves[name] = curve
+        for unit, lines in curve["panels"].items():
+            for line, values in lines.items():
+                say(f"{name}, {unit}, {line}: {[float(f'{value:.4g}') for value in values]}")
+        if args.save:
+            Run(run.machine, [], dict(run.curves)).save(args.save)
+    return DONE
+
+
+def _write(folder: Path) -> None:
+    """The saved runs in `folder`/performance, in the order of their names, as one page."""
+    from core.bench.performance import write_performance
+
+    paths = sorted((folder / "performance").glob("*.json"))
+    if not paths:
+        raise BenchError(f"There are no saved runs in {folder / 'performance'}; --save them there.")
+    titles = [path.stem.replace("-", " ").capitalize() for path in paths]
+    write_performance(folder, [(title, read(path)) for title, path in zip(titles, paths)])
+
+
+def _checked(cases: list[str], known: Collection[str] = ALL) -> list[str]:
     for name in cases:
-        if name not in ALL:
-            raise BenchError(f"There is no benchmark {name!r}; there are {', '.join(ALL)}.")
+        if name not in known:
+            raise BenchError(f"There is no benchmark {name!r}; there are {', '.join(known)}.")
     return cases
 
 
@@ -77,7 +112,7 @@ def _case(name: str, args: argparse.Namespace) -> Callable[[], list[Figure]]:
     from core.bench.yardstick import Yardstick
     from core.model.spec import ModelSpec
 
-    rounds = args.rounds or (QUICK if args.quick else ROUNDS).get(name, 1)
+    rounds = args.rounds or (QUICK if args.quick else CASE_ROUNDS).get(name, 1)
     yardstick = Yardstick(args.reference)
     width = 256 if name.endswith("256") else 128
     match name:
@@ -116,6 +151,8 @@ def _parser() -> argparse.ArgumentParser:
         "--reference", type=Path, metavar="DIR", help="the yardstick; tests/reference of the source"
     )
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the figures, as JSON")
+    parser.add_argument("--curves", action="store_true", help="how time and memory grow")
+    parser.add_argument("--write", type=Path, metavar="DIR", help="write performance.md there")
     parser.add_argument(
         "--compare", type=Path, nargs="+", metavar="FILE", help="saved runs beside each other"
     )

@@ -19,7 +19,7 @@ from core.checkpoint import Checkpoint
 from core.engine import Engine
 from core.request import Layout, Preview, SampleRequest
 
-STEPS, PREVIEW_EVERY, DRAFT_STEPS = 25, 3, 4  # as the window asks
+STEPS, PREVIEW_EVERY, DRAFT_STEPS = 25, 3, 3  # as the window asks
 GUIDANCE = 2.0
 FEW = 2  # steps of the student, as live painting takes
 DAB = 20  # pixels of a side

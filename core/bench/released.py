@@ -95,8 +95,8 @@ class GuidedSteps:
         self._guided = yardstick.guided
 
     def plain(self) -> Tensor:
-        """Output `[1, 2C, h, w]` of two full passes, with memory as the C library has it."""
-        hold_freed(False)
+        """Output `[1, 2C, h, w]` of two full passes; large pieces of memory go as usual."""
+        hold_freed(large=False)
         return self._guided(self._network, self.x, torch.tensor([T]), self.y, GUIDANCE)
 
     def ours(self, unet: SDMUNet) -> Callable[[], Tensor]:

@@ -31,8 +31,8 @@ NAMES = {
 
 def startup_figures(rounds: int) -> list[Figure]:
     """Imports, and the window where the program's source is: `docs.measure_window` opens it."""
-    ways = {EVERYTHING: lambda: _python("-c", EVERYTHING)}
-    ways |= {code: lambda code=code: _python("-c", code) for code in IMPORTS.values()}
+    ways = {EVERYTHING: lambda: in_child("-c", EVERYTHING)}
+    ways |= {code: lambda code=code: in_child("-c", code) for code in IMPORTS.values()}
     times = alternately(ways, rounds)
     plain = times[EVERYTHING].median()
     figures = [
@@ -64,14 +64,14 @@ def _windows(rounds: int) -> dict[str, list[float]]:
     """Seconds of every start, and of what each window did after it."""
     found: dict[str, list[float]] = {}
     for _ in range(rounds + 1):
-        told = json.loads(_python("-m", "docs.measure_window", "--since", repr(time.time())))
+        told = json.loads(in_child("-m", "docs.measure_window", "--since", repr(time.time())))
         for name, seconds in told.items():
             found.setdefault(name, []).append(seconds)
     return {name: values[1:] for name, values in found.items()}  # the first read the files
 
 
-def _python(*arguments: str) -> str:
-    """What a new interpreter prints."""
+def in_child(*arguments: str) -> str:
+    """What a new interpreter prints that starts beside the source."""
     environment = {"QT_QPA_PLATFORM": "offscreen"} | os.environ
     done = subprocess.run(
         [sys.executable, *arguments], cwd=CHECKOUT, env=environment, capture_output=True, text=True
