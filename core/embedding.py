@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.device import physical_memory
 from core.model.layers import Modulation, resize_layout
 from core.onehot import one_hot
 
@@ -23,8 +24,9 @@ HALO = 2  # pixels, of at most two 3x3 convolutions
 WORTH = 0.5  # share of the map above which it is quicker to compute all of it
 MAX_KEPT = 2**28  # bytes of gamma and beta: pictures up to about 1800 squared
 # Bytes that each branch of one walk holds on a CPU: all of the papers' networks at 256x256 in
-# bfloat16, which is 972 MB. What is beyond is computed again in every step.
-MAX_HELD = 2**30
+# bfloat16, which is 972 MB, and twice that in float32 with 16 GB and more. What is beyond is
+# computed again in every step.
+MAX_HELD = max(2**30, physical_memory() // 8)
 
 
 class Marks(NamedTuple):

@@ -21,6 +21,7 @@ from core.bench.timing import alternately, ratio
 from core.bench.yardstick import Yardstick
 from core.checkpoint import Checkpoint
 from core.denoiser import Denoiser
+from core.embedding import held_bytes
 from core.model.spec import ModelSpec
 from core.model.unet import SDMUNet
 from core.onehot import one_hot
@@ -105,6 +106,7 @@ class GuidedSteps:
         So its first call takes longer.
         """
         size = (self.x.shape[-2], self.x.shape[-1])
+        unet.embedding_budget = held_bytes(unet.device)
         denoise = Denoiser(unet, ScheduleSpec().build(), self.y, size, chunk=1)
         denoise.scales += [GUIDANCE] * 2  # steps that it believes to have taken
 
