@@ -28,6 +28,7 @@ MAX_PIXELS = 64_000_000
 MAX_FLAT_COLORS = 4096  # a picture with more colours than this is a photo, not a colour-coded map
 FORMATS = ("PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG")  # JPEG only to be refused by name
 TIE = 1e-6  # pixels: keeps a centre exactly on a brush's rim on one side, whatever the rounding
+TILE = 2**14  # pixels that a wide brush computes at once: what it needs for them stays in the cache
 
 Point = tuple[float, float]
 Shape = Literal["round", "square"]
@@ -145,14 +146,20 @@ def stroke(
 
 
 def _tiles(p0: Point, p1: Point, radius: float, shape: Sequence[int]) -> Iterator[Box]:
-    """Boxes that together hold the whole stroke: a long diagonal's bounding box is mostly air."""
+    """Boxes that together hold the whole stroke: a long diagonal's bounding box is mostly air.
+
+    Each is small enough for what is computed of it to stay in the cache.
+    """
     (x0, y0), (x1, y1) = p0, p1
     count = max(1, math.ceil(math.dist(p0, p1) / max(2 * radius, 64)))
     knots = [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count + 1)]
     for ends in zip(knots, knots[1:], strict=False):
         box = around(ends, radius, shape)
-        if not box.empty:
-            yield box
+        if box.empty:
+            continue
+        rows = max(1, TILE // box.width)
+        for top in range(box.y, box.y + box.height, rows):
+            yield Box(box.x, top, box.width, min(rows, box.y + box.height - top))
 
 
 def centres(box: Box) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -27,6 +27,7 @@ from app.settings import Store
 from main import WEIGHTS, first_palette, open_engine
 
 PATIENCE = 600  # seconds
+LOOK = 3  # milliseconds between two looks
 WARM = 2  # strokes that find the pace of live painting
 
 
@@ -103,13 +104,22 @@ def stroke_to_picture(window: MainWindow) -> float:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Let the window work until the condition holds."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        QApplication.processEvents()
-        time.sleep(0.0005)  # leaves the interpreter to the sampling thread
-        if time.monotonic() > end:
-            raise TimeoutError("the window did not come so far")
+    """Let the window work until the condition holds.
+
+    In an event loop that sleeps meanwhile, as the program's does: what polls would take from the
+    cores that sample.
+    """
+    loop, timer, end = QEventLoop(), QTimer(interval=LOOK), time.monotonic() + PATIENCE
+
+    def look() -> None:
+        if condition() or time.monotonic() > end:
+            loop.quit()
+
+    timer.timeout.connect(look)
+    timer.start()
+    loop.exec()
+    if not condition():
+        raise TimeoutError("the window did not come so far")
 
 
 if __name__ == "__main__":

@@ -165,6 +165,17 @@ def test_a_stroke_contains_its_dabs(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_a_wide_brush_in_strips_is_the_brush(shape, monkeypatch):
+    """However few pixels are computed at once."""
+    found = []
+    for tile in (10**9, 1000, 1):
+        monkeypatch.setattr("core.labelmap.TILE", tile)
+        found.append(np.zeros((130, 140), np.uint8))
+        stroke(found[-1], (40.3, 70.2), (75.8, 61.9), 90, 1, shape)
+    assert found[0].any() and all(np.array_equal(found[0], one) for one in found[1:])
+
+
+@pytest.mark.parametrize("shape", ["round", "square"])
 def test_a_stroke_may_leave_the_map(shape):
     """Off the map nothing is painted, and a stroke that comes back paints on."""
     labels, big = blank(), blank(100, 110)
