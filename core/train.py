@@ -83,7 +83,7 @@ DEFAULTS = {
     },
     "lora": {  # the same by --lora
         "steps": 500,
-        "lr": 1e-3,
+        "lr": 2e-3,
         "lr_schedule": "cosine",
         "ema": 0.98,
     },
