@@ -221,7 +221,8 @@ def brush_curve(weights: Path, timer: Timer) -> Curve:
         BRUSHES,
         [across * MOVE + across**2 for across in BRUSHES],
         {"A move: ms": {"move": times}},
-        "A move costs what its rectangle holds; below 64 pixels the calls alone.",
+        "A move costs what its rectangle holds, in strips that stay in the cache; below 64 pixels "
+        "the calls alone.",
     )
 
 

@@ -11,12 +11,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.files import atomic_path, writing
 
-SIZE = (560, 380)  # pixels of a panel
-LEFT, RIGHT, TOP, BOTTOM = 78, 26, 46, 58  # around its axes
+FINE = 2  # drawn so many times as large, then reduced: smooth lines
+SIZE = (560 * FINE, 380 * FINE)  # pixels of a panel
+LEFT, RIGHT, TOP, BOTTOM = (FINE * side for side in (78, 26, 46, 58))  # around its axes
 INK, GRID, PAPER = "#24292f", "#d8dee4", "#ffffff"
 COLOURS = ("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce")
-FONT, SMALL = 15, 13
+FONT, SMALL = 15 * FINE, 13 * FINE
 TICKS = 5
+DOT, PAD = 3 * FINE, 3 * FINE
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
     for number, panel in enumerate(panels):
         _draw_panel(ImageDraw.Draw(image), panel, number * SIZE[0])
     with writing(path), atomic_path(path) as part:
-        image.quantize(64, dither=Image.Dither.NONE).save(part, "PNG", optimize=True)
+        image.reduce(FINE).quantize(64, dither=Image.Dither.NONE).save(part, "PNG", optimize=True)
 
 
 def _draw_panel(pen: ImageDraw.ImageDraw, panel: Panel, offset: int) -> None:
@@ -47,22 +49,22 @@ def _draw_panel(pen: ImageDraw.ImageDraw, panel: Panel, offset: int) -> None:
     font, small = ImageFont.load_default(FONT), ImageFont.load_default(SMALL)
     for tick in y_axis.ticks:
         y = y_axis.place(tick)
-        pen.line([(x_axis.start, y), (x_axis.end, y)], fill=GRID)
-        pen.text((x_axis.start - 8, y), number_text(tick), INK, small, anchor="rm")
+        pen.line([(x_axis.start, y), (x_axis.end, y)], fill=GRID, width=FINE)
+        pen.text((x_axis.start - 8 * FINE, y), number_text(tick), INK, small, anchor="rm")
     for tick in x_axis.ticks:
         x = x_axis.place(tick)
-        pen.line([(x, y_axis.start), (x, y_axis.start + 5)], fill=INK)
-        pen.text((x, y_axis.start + 9), number_text(tick), INK, small, anchor="ma")
-    pen.line([(x_axis.start, y_axis.start), (x_axis.end, y_axis.start)], fill=INK)
-    pen.text((offset + LEFT, 12), f"{panel.title}, {panel.unit}", INK, font)
+        pen.line([(x, y_axis.start), (x, y_axis.start + 5 * FINE)], fill=INK, width=FINE)
+        pen.text((x, y_axis.start + 9 * FINE), number_text(tick), INK, small, anchor="ma")
+    pen.line([(x_axis.start, y_axis.start), (x_axis.end, y_axis.start)], fill=INK, width=FINE)
+    pen.text((offset + LEFT, 12 * FINE), f"{panel.title}, {panel.unit}", INK, font)
     middle = (x_axis.start + x_axis.end) / 2
-    pen.text((middle, SIZE[1] - 24), panel.x_title, INK, small, anchor="ma")
+    pen.text((middle, SIZE[1] - 24 * FINE), panel.x_title, INK, small, anchor="ma")
     for colour, line in zip(COLOURS, panel.lines.values(), strict=False):
         points = [(x_axis.place(x), y_axis.place(y)) for x, y in zip(panel.x, line, strict=True)]
-        pen.line(points, fill=colour, width=2)
+        pen.line(points, fill=colour, width=2 * FINE)
         for x, y in points:
-            pen.ellipse([x - 3, y - 3, x + 3, y + 3], fill=colour)
-    _legend(pen, list(panel.lines), x_axis.start + 12, small)
+            pen.ellipse([x - DOT, y - DOT, x + DOT, y + DOT], fill=colour)
+    _legend(pen, list(panel.lines), x_axis.start + 12 * FINE, small)
 
 
 def _legend(pen: ImageDraw.ImageDraw, names: Sequence[str], x: float, font) -> None:
@@ -70,11 +72,12 @@ def _legend(pen: ImageDraw.ImageDraw, names: Sequence[str], x: float, font) -> N
     if len(names) < 2:
         return
     for number, (colour, name) in enumerate(zip(COLOURS, names, strict=False)):
-        y = TOP + 6 + number * (SMALL + 5)
-        box = pen.textbbox((x + 18, y), name, font)
-        pen.rectangle([x - 4, box[1] - 2, box[2] + 4, box[3] + 2], fill=PAPER)
-        pen.line([(x, y + SMALL / 2 + 1), (x + 12, y + SMALL / 2 + 1)], fill=colour, width=3)
-        pen.text((x + 18, y), name, INK, font)
+        y = TOP + 6 * FINE + number * (SMALL + 5 * FINE)
+        box = pen.textbbox((x + 18 * FINE, y), name, font)
+        pen.rectangle([x - PAD, box[1] - PAD, box[2] + PAD, box[3] + PAD], fill=PAPER)
+        middle = y + SMALL / 2 + FINE
+        pen.line([(x, middle), (x + 12 * FINE, middle)], fill=colour, width=3 * FINE)
+        pen.text((x + 18 * FINE, y), name, INK, font)
 
 
 @dataclass(frozen=True)
