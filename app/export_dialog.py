@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.export_plan import ExportError, Job, Product, Source, plan, products
+from app.worker import failure
 from core.errors import InputError
 from core.picture import QUALITY
 
@@ -219,9 +220,10 @@ class ExportDialog(QDialog):
             return  # it was cancelled
         try:
             notice = self._jobs[self._written].write()
-        except InputError as error:
+        except Exception as error:  # whatever it is: the dialog stays, to try another place
             self.progress.hide()
-            self._tell(f"{error} {self._written} of {len(self._jobs)} are written.", able=True)
+            told = f"{failure(error).message} {self._written} of {len(self._jobs)} are written."
+            self._tell(told, able=True)
             return
         self._notices += [notice] if notice else []
         self._written += 1

@@ -108,7 +108,7 @@ class Gallery(QObject):
         row = self._history.records.index(chosen[0])
         try:
             self._undo_stack.push(self._history.removal([record.id for record in chosen]))
-        except OSError as error:
+        except (InputError, OSError) as error:
             self.failed.emit(failure(error))
             return
         if self._history.records:

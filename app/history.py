@@ -26,12 +26,14 @@ from app.restoring import request_of
 from app.shelf import Shelf, put
 from app.worker import failure
 from app.writer import Writer
-from core.errors import InputError
+from core.errors import InputError, OutputError
 from core.palette import Palette
-from core.request import RECIPE_KEY, Layout, Result
+from core.request import RECIPE_KEY, Failed, Layout, Result
 
 RECORD = Qt.ItemDataRole.UserRole
 MIB = 2**20
+MOST_UNKEPT = 16  # pictures in memory that wait for room on the disk
+UNKEPT = "The picture is not in the history yet; it will be when there is room, or save it now."
 THUMBNAILS = 256  # decoded ones in memory: far more than any strip shows at once
 
 
@@ -57,6 +59,7 @@ class History(QAbstractListModel):
         self._saved_revision = 0
         self._ids: WeakKeyDictionary[Result, str] = WeakKeyDictionary()
         self._held: WeakSet[Kept] = WeakSet()
+        self._unkept: list[Result] = []  # pictures that the disk did not take, oldest first
         self._thumbnails: OrderedDict[str, QImage] = OrderedDict()
 
     # -- what is there ----------------------------------------------------------------------------
@@ -122,17 +125,34 @@ class History(QAbstractListModel):
     # -- keeping ----------------------------------------------------------------------------------
 
     def keep(self, result: Result) -> None:
-        """Write a picture to disk, in the writer's thread; then it appears in the list."""
+        """Write a picture to disk, in the writer's thread; then it appears in the list.
+
+        One that the disk does not take waits, and is written before the next one.
+        """
+        waiting, self._unkept = [*self._unkept, result], []
         try:
             folder = self.shelf.session.folder
         except OSError as error:
-            self.failed.emit(failure(error))
-        else:
-            self._writer.submit(partial(_keep, folder, result), partial(self._add, result))
+            for one in waiting:
+                self._note(one, failure(error))
+            return
+        for one in waiting:
+            self._writer.submit(partial(_try_to_keep, folder, one), partial(self._note, one))
 
     def finish(self) -> None:
-        """Return when every picture is on disk and in the list."""
+        """Return when every picture is on disk and in the list, as far as the disk takes it."""
         self._writer.flush()
+        if self._unkept:
+            self.keep(self._unkept.pop())
+            self._writer.flush()
+
+    def _note(self, result: Result, outcome: tuple[Record, Palette] | Failed) -> None:
+        """What became of a picture that was to be written."""
+        if not isinstance(outcome, Failed):
+            self._add(result, outcome)
+            return
+        self._unkept = [*self._unkept, result][-MOST_UNKEPT:]
+        self.failed.emit(replace(outcome, message=f"{outcome.message} {UNKEPT}"))
 
     def _add(self, result: Result, found: tuple[Record, Palette]) -> None:
         record, palette = found
@@ -150,6 +170,7 @@ class History(QAbstractListModel):
         self.beginResetModel()
         self._records, self.palettes = list(records), dict(palettes)
         self._thumbnails.clear()
+        self._unkept.clear()
         self.endResetModel()
         self.revision += 1
         self.mark_saved()
@@ -176,16 +197,26 @@ class History(QAbstractListModel):
         for record in self.over(self._limit):
             self._take_out(record)
             if record.id in held:
-                self._rescue(record)
+                try:
+                    self._rescue(record)
+                except (OutputError, OSError) as error:
+                    self.failed.emit(failure(error))
             else:
                 for name in record.own_files:
                     self.shelf.drop(name)
 
     def _rescue(self, record: Record) -> None:
-        """Bring the files of a picture to safety; a damaged one must be possible to let go."""
+        """Bring the files of a picture to safety; a damaged one must be possible to let go.
+
+        Raises `OutputError` or `OSError` if the disk does not take them.
+        """
         for name in record.files:
-            with suppress(InputError):
+            try:
                 self.shelf.rescue(name)
+            except OutputError:
+                raise
+            except InputError:
+                continue
 
     # -- changing ---------------------------------------------------------------------------------
 
@@ -201,7 +232,7 @@ class History(QAbstractListModel):
     def removal(self, ids: Iterable[str]) -> Removal:
         """The step that deletes pictures; their files stay in the session until the document goes.
 
-        Raises `OSError` if a picture of the project cannot be brought to safety there.
+        Raises `OutputError` or `OSError` if a picture of the project cannot be brought to safety.
         """
         chosen = [record for record in self._records if record.id in set(ids)]
         for record in chosen:
@@ -316,6 +347,14 @@ def read_result(
 
 
 # -- in the writer's thread -----------------------------------------------------------------------
+
+
+def _try_to_keep(folder: Path, result: Result) -> tuple[Record, Palette] | Failed:
+    """Write the files of a picture; or what went wrong."""
+    try:
+        return _keep(folder, result)
+    except Exception as error:
+        return failure(error)
 
 
 def _keep(folder: Path, result: Result) -> tuple[Record, Palette]:

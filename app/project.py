@@ -30,7 +30,7 @@ from app.guiding.term import Table
 from app.record import Record
 from app.shelf import Shelf
 from core.errors import InputError
-from core.files import atomic_path
+from core.files import atomic_path, writing
 from core.palette import Palette, PaletteError
 
 SUFFIX = ".sdms"
@@ -86,9 +86,11 @@ def write_project(path: Path, project: Project, shelf: Shelf) -> None:
 
 
 def write_copy(path: Path, project: Project) -> None:
-    """Write a recovery copy: the pictures are not in it."""
-    with atomic_path(path) as part, ZipFile(part, "w") as archive:
-        _write_scene(archive, project)
+    """Write a recovery copy: the pictures are not in it. Raises `OutputError`."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
+        with atomic_path(path) as part, ZipFile(part, "w") as archive:
+            _write_scene(archive, project)
 
 
 def _write_scene(archive: ZipFile, project: Project) -> None:

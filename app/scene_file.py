@@ -23,6 +23,7 @@ from app.settings import GenerateSettings
 from app.studio import Studio
 from app.tools import TOOLS
 from core.errors import InputError
+from core.files import unwritable
 from core.labelmap import LabelImage, read_labels, write_labels
 from core.palette import Palette
 from core.request import Result
@@ -179,9 +180,7 @@ class SceneFile:
             write_project(path, replace(self.snapshot(), home=""), shelf)
             kept = path
         except OSError as error:
-            raise InputError(
-                f"{path} cannot be written: {error.strerror or error}. Save to another place."
-            ) from error
+            raise InputError(unwritable(path, error)) from error
         finally:
             shelf.attach(kept)
         self._history.mark_saved()

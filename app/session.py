@@ -58,6 +58,7 @@ class Session:
             folder.mkdir(parents=True)
             lock = _lock(folder)
             if not lock.tryLock(1000):  # another program may look in at this very moment
+                shutil.rmtree(folder, ignore_errors=True)
                 raise OSError(f"{folder} cannot be locked; is the disk full or read-only?")
             self._held = folder, lock
         return self._held[0]

@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile
 
 from app.session import Session
 from core.errors import InputError
-from core.files import atomic_path
+from core.files import atomic_path, writing
 
 
 class Shelf:
@@ -77,11 +77,12 @@ class Shelf:
 
 
 def put(folder: Path, name: str, data: bytes) -> None:
-    """Write the file `name` into `folder`, whole or not at all."""
+    """Write the file `name` into `folder`, whole or not at all. Raises `OutputError`."""
     path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as part:
-        part.write_bytes(data)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as part:
+            part.write_bytes(data)
 
 
 def _unreadable(name: str) -> InputError:

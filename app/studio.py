@@ -20,7 +20,7 @@ from app.scene import Scene
 from app.settings import GenerateSettings
 from app.worker import Job, Worker, failure
 from core.conversion import Conversion, same_labels
-from core.errors import InputError
+from core.errors import DeviceLost, InputError
 from core.palette import Palette
 from core.request import (
     MAX_SEED,
@@ -133,8 +133,8 @@ class Studio(QObject):
         self.model: ModelInfo | None = None
         self._stand_in: tuple[np.ndarray | None, str] = (None, "")  # shown while there is no result
         self.reading = Reading(scene)
-        self._open_engine = open_engine
-        self._engine: Engine | None = None  # touched by the worker thread only
+        self._open_engine = open_engine  # of the last model that could be opened
+        self._engine: Engine | None = None  # both are touched by the worker thread only
         self._phase = "loading"  # or "no model", "ready", "sampling", "failed"
         self.purpose = ""  # of the present or last sample: "picture", "variations" or "proposal"
         self._quick = False  # whether a quick picture is under way
@@ -152,7 +152,7 @@ class Studio(QObject):
     def start(self) -> None:
         """Start the thread and open the engine in it."""
         self._worker.start()
-        self._ticket = self._worker.submit(lambda: self._session(None))
+        self._ticket = self._run(lambda: self._session(None))
         self._tell()
 
     def generate(self) -> None:
@@ -195,7 +195,7 @@ class Studio(QObject):
         """Make a picture that nobody waits for, in place of whatever runs: without progress."""
         interrupting = self._phase == "sampling"
         self._phase, self._quick, self._step, self._steps = "ready", True, 0, 0
-        self._ticket = self._worker.submit(lambda: self._quick_session(request))
+        self._ticket = self._run(lambda: self._quick_session(request))
         if interrupting:
             self._tell()
 
@@ -207,7 +207,7 @@ class Studio(QObject):
         """
         if self._phase not in ("ready", "failed"):
             return 0
-        self._ticket = self._worker.submit(lambda: self._asking(question, tell))
+        self._ticket = self._run(lambda: self._asking(question, tell))
         self._asked = self._ticket
         return self._ticket
 
@@ -281,11 +281,15 @@ class Studio(QObject):
         """Show a picture that is not the last result, until something else is shown."""
         self.picture_changed.emit(picture, caption)
 
+    def _run(self, job: Job) -> int:
+        """Let the worker do it, in place of what it does now. Returns its ticket."""
+        return self._worker.submit(lambda: self._watched(job))
+
     def _submit(self, job: Job, steps: int, purpose: str) -> None:
         self.purpose, self._quick = purpose, False
         self._phase = "loading" if self.model is None else "sampling"
         self._step, self._steps, self._began = 0, steps, time.monotonic()
-        self._ticket = self._worker.submit(job)
+        self._ticket = self._run(job)
         self._tell()
 
     def _refuse(self, error: InputError) -> None:
@@ -300,7 +304,7 @@ class Studio(QObject):
         if not self.busy:
             return
         if self.model is None:  # opening goes on, only the sample behind it is dropped
-            self._ticket = self._worker.submit(lambda: self._session(None))
+            self._ticket = self._run(lambda: self._session(None))
         else:
             self._worker.cancel()
             self._ticket = 0  # events already on their way are not for us any more
@@ -360,7 +364,7 @@ class Studio(QObject):
         """Open another model in place of the present one, which stays if that fails."""
         self.cancel()
         self._phase = "loading"
-        self._ticket = self._worker.submit(lambda: self._opening(open_engine))
+        self._ticket = self._run(lambda: self._opening(open_engine))
         self._tell()
 
     def stop(self) -> None:
@@ -410,11 +414,28 @@ class Studio(QObject):
 
     # -- the worker's side ------------------------------------------------------------------------
 
-    def _session(self, request: SampleRequest | None) -> Iterator[Any]:
-        """Open the engine if need be, then sample. Runs in the worker thread."""
+    def _watched(self, job: Job) -> Iterator[Any]:
+        """The events of a job. Runs in the worker thread."""
+        try:
+            with closing(job()) as events:
+                yield from events
+        except DeviceLost:
+            self._engine = None  # the next job opens it anew, wherever that still works
+            raise
+
+    def _at_work(self) -> Iterator[Opened]:
+        """Open the engine if it was lost, and tell of it. Runs in the worker thread."""
+        if self._engine is None:
+            yield Opened(self._opened().info)
+
+    def _opened(self) -> Engine:
         if self._engine is None:
             self._engine = self._open_engine()
-        info = self._engine.info
+        return self._engine
+
+    def _session(self, request: SampleRequest | None) -> Iterator[Any]:
+        """Open the engine if need be, then sample. Runs in the worker thread."""
+        info = self._opened().info
         yield Opened(info)
         if request is None:
             return
@@ -439,6 +460,7 @@ class Studio(QObject):
         self, question: Callable[[Engine], Any], tell: Callable[[Any], None]
     ) -> Iterator[Any]:
         """Ask the engine. Runs in the worker thread."""
+        yield from self._at_work()
         yield Answered(question(self._engine), tell)
 
     def _proposing_session(self, request: SampleRequest) -> Iterator[Any]:
@@ -447,8 +469,9 @@ class Studio(QObject):
             for event in events:
                 yield Proposed(event) if isinstance(event, Result) else event
 
-    def _quick_session(self, request: SampleRequest) -> Iterator[Quick]:
-        """Sample with the engine that is open. Runs in the worker thread."""
+    def _quick_session(self, request: SampleRequest) -> Iterator[Any]:
+        """Sample, with nothing told on the way. Runs in the worker thread."""
+        yield from self._at_work()
         with closing(self._engine.sample(request)) as events:
             for event in events:
                 yield Quick(event)
@@ -456,6 +479,7 @@ class Studio(QObject):
     def _opening(self, open_engine: Callable[[], Engine]) -> Iterator[Any]:
         """Open another engine. Runs in the worker thread."""
         self._engine = open_engine()
+        self._open_engine = open_engine
         yield Opened(self._engine.info)
 
     def _guidance_now(self) -> float:

@@ -9,7 +9,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from core.errors import OutOfMemory
+from core.errors import InputError, OutOfMemory, is_shortage
+from core.files import reason
 from core.request import Failed
 
 Job = Callable[[], Iterator[Any]]
@@ -75,22 +76,40 @@ class Worker(QThread):
                     self.happened.emit(ticket, event)
             finally:
                 getattr(events, "close", lambda: None)()
-        except Exception as error:
+        except BaseException as error:  # whatever it is: the thread must live on
             self.happened.emit(ticket, failure(error))
         self.ended.emit(ticket)
 
 
-def failure(error: Exception) -> Failed:
+def failure(error: BaseException) -> Failed:
     """An exception as an event: one sentence, and the traceback for those who want it."""
     details = "".join(traceback.format_exception(error))
     too_large = error.size if isinstance(error, OutOfMemory) else None
     return Failed(_sentence(error), details, too_large)
 
 
-def _sentence(error: Exception) -> str:
-    text = str(error).strip()
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}."
-    if isinstance(error, (ValueError, OSError)) and text:
+def _sentence(error: BaseException) -> str:
+    text = _text(error)
+    if isinstance(error, InputError) and text:
         return text
-    return f"Something unforeseen went wrong: {type(error).__name__}: {text.split(chr(10))[0]}"
+    if is_shortage(error):
+        return "There is not enough memory for that. Close other programs, and try again."
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{reason(error)}."
+    if isinstance(error, ValueError) and text:
+        return text
+    first = text.split("\n")[0]
+    return "Something unforeseen went wrong: " + ": ".join(filter(None, [_kind(error), first]))
+
+
+def _kind(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _text(error: BaseException) -> str:
+    """What an error says; those of libraries may not even be able to say it."""
+    try:
+        return str(error).strip()
+    except Exception:
+        return ""

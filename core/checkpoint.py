@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from core.base import Base
 from core.errors import InputError
-from core.files import atomic_path
+from core.files import atomic_path, unwritable
 from core.header import HEADER_KEY
 from core.lora import merged
 from core.model.autoencoder import Autoencoder
@@ -159,7 +159,7 @@ class Checkpoint:
             with atomic_path(Path(path)) as part:
                 save_file(tensors, part, self.metadata())
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{path} could not be written: {error}.") from error
+            raise CheckpointError(unwritable(path, error)) from error
 
     def metadata(self) -> dict[str, str]:
         """The header as a safetensors file carries it."""

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
-SHORTAGE = ("out of memory", "allocate memory", "not enough memory")  # as backends word it
+from core.errors import DeviceLost, InputError, is_shortage
+
+LOST = ("cuda error", "cudnn error", "cublas_status", "hip error", "acceleratorerror")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The named device, or the best one present: CUDA, then MPS, then CPU."""
+    """The named device, or the best one that answers: CUDA, then MPS, then CPU."""
     if name:
         return torch.device(name)
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and answers("cuda"):
         return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device("mps" if torch.backends.mps.is_available() and answers("mps") else "cpu")
+
+
+def answers(name: str) -> bool:
+    """Whether a device computes. One that failed once may not do so before the next start."""
+    try:
+        return torch.ones(1, device=name).add(1).item() == 2
+    except RuntimeError:
+        return False
 
 
 def pick_precision(device: torch.device, name: str | None = None) -> torch.dtype:
@@ -60,8 +72,20 @@ def precision_name(dtype: torch.dtype) -> str:
     return next(name for name, value in PRECISIONS.items() if value == dtype)
 
 
-def is_shortage(error: BaseException) -> bool:
-    """Whether an error says that there is not enough memory, of the machine or of its device."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in SHORTAGE)
+@contextmanager
+def watching() -> Iterator[None]:
+    """A block that computes: where the device does not answer any more it raises `DeviceLost`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_lost(error):
+            raise
+        raise DeviceLost(str(error).strip().split("\n")[0].rstrip(".")) from error
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error says that the device is gone, or will compute nothing before a restart."""
+    if isinstance(error, InputError) or is_shortage(error):
+        return False
+    text = f"{type(error).__name__}: {error}".lower()
+    return isinstance(error, RuntimeError) and any(word in text for word in LOST)

@@ -24,9 +24,9 @@ from core.clip_guide import ClipGuide
 from core.conversion import same_labels
 from core.crop import Crop
 from core.denoiser import Denoiser
-from core.device import is_shortage, pick_device, pick_precision, precision_name
+from core.device import pick_device, pick_precision, precision_name, watching
 from core.embedding import KeptEmbedding, Marks, held_bytes
-from core.errors import InputError, OutOfMemory
+from core.errors import InputError, NotAPicture, OutOfMemory, is_shortage
 from core.first_step import FirstStep
 from core.guide import Guide, Terms, check_terms, guide_path
 from core.inpainting import Recorder, check_fit, last_steps
@@ -40,7 +40,7 @@ from core.model.unet import LayoutEmbedding, SDMUNet
 from core.painters import painter_beside
 from core.painting import style_for
 from core.parts import parts_of, sampled_in_parts
-from core.pixels import from_pixels, to_pixels
+from core.pixels import from_pixels, sound_pixels
 from core.plan import Plan, plain_path
 from core.recombination import Replay, Tape, Taped
 from core.repaint import Start
@@ -180,15 +180,21 @@ class Engine:
         """Yield `Started`, then `Stepped` or `Preview` for each step, then one `Result` a picture.
 
         Raises `RequestError` before the first event if this model cannot fulfil the request, and
-        `OutOfMemory` on the way if the machine cannot.
+        on the way `OutOfMemory` or `DeviceLost` if the machine cannot, `NotAPicture` if the numbers
+        ran over.
         """
         self.check(request)
-        return self._within_memory(request, self._edited(request, guidance_scale, term_weights))
+        return self._within_limits(request, self._edited(request, guidance_scale, term_weights))
 
-    def _within_memory(self, request: SampleRequest, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events. What does not fit is told with its size, and leaves nothing behind."""
+    def _within_limits(self, request: SampleRequest, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events. What does not fit, or comes out as no picture, is told in a sentence and
+        leaves nothing behind."""
         try:
-            yield from events
+            with watching():
+                yield from events
+        except NotAPicture:
+            self._forget()
+            raise
         except Exception as error:
             if not is_shortage(error):
                 raise
@@ -316,6 +322,7 @@ class Engine:
         start = Start(x0, last_steps(path, told.strength)[0], clean=True)
         return replace(request, painted=None, start=start, draft_steps=0), picture
 
+    @watching()
     @torch.inference_mode()
     def recombine(self, request: SampleRequest, guidance_scale: float) -> np.ndarray | None:
         """About the picture of `request` at another guidance scale. See `core.request.Engine`."""
@@ -406,6 +413,7 @@ class Engine:
         images = plan.outcome(self.decode(moment.prediction.x0, marks))
         return Preview(images, number, plan.steps)
 
+    @watching()
     def segment(self, picture: np.ndarray) -> np.ndarray:
         """How likely each label is at each place of a picture; see `core.request.Engine`."""
         if self.segmenter is None:
@@ -437,12 +445,12 @@ class Engine:
         exact: as for `KeptEmbedding.of`.
         """
         if self.autoencoder is None:
-            return to_pixels(x)
+            return sound_pixels(x)
         size = (x.shape[-2], x.shape[-1])
         hints = self._hints.of(marks, size, exact) if self._hints else []
         parts = x.to(self.dtype).split(self.chunk)
         decode = self.autoencoder.decode
-        return np.concatenate([to_pixels(decode(part, embedding=hints)) for part in parts])
+        return np.concatenate([sound_pixels(decode(part, embedding=hints)) for part in parts])
 
     def _decoded(self, marks: Marks, x0: Tensor) -> Tensor:
         """Pictures `[N, 3, H, W]` of an x0, differentiable."""
@@ -452,6 +460,7 @@ class Engine:
             hints = [_gone_back_on(hint) for hint in hints]
             return self.autoencoder.decode(x0.to(self.dtype), embedding=hints)
 
+    @watching()
     @torch.inference_mode()
     def picture_of(self, x0: np.ndarray, layout: Layout) -> np.ndarray:
         """uint8 `[H, W, 3]` of an x0 float16 `[C, h, w]`, as in a `Trajectory`, and its layout."""

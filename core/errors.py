@@ -1,5 +1,15 @@
 """What went wrong, in a sentence that a user can act on."""
 
+from __future__ import annotations
+
+SHORTAGE = (  # in lower case, as torch, OpenCV and the libraries below them word it
+    "out of memory",
+    "allocate memory",
+    "not enough memory",
+    "insufficient memory",
+    "alloc_failed",
+)
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
@@ -18,6 +28,29 @@ class RequestError(InputError):
     """A request that no engine could fulfil, or that this engine cannot."""
 
 
+class NotAPicture(InputError):
+    """What came out of a network holds values that are no numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The model's numbers ran over, and no picture came of them. Generate again with "
+            "another seed or less guidance; if that does not help, open other weights."
+        )
+
+
+class DeviceLost(InputError):
+    """The device that computes does not answer any more. What lay on it is lost.
+
+    reason: what it said last.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The graphics card gave up: {reason}. Generate again: the model is opened anew, "
+            "without the card if it stays away."
+        )
+
+
 class OutOfMemory(InputError):
     """A picture that does not fit into memory. size: its (height, width)."""
 
@@ -27,3 +60,12 @@ class OutOfMemory(InputError):
             f"There is not enough memory for a picture of {width} × {height}. Close other "
             "programs, or make a smaller one."
         )
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error says that there is not enough memory, of the machine or of its device."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, InputError | OSError):
+        return False
+    return any(word in str(error).lower() for word in SHORTAGE)

@@ -13,7 +13,7 @@ from core.data_trees import IMAGE_SUFFIXES
 from core.dataset import read_photo
 from core.errors import InputError
 from core.features import BATCH, FeatureNetwork
-from core.files import atomic_path
+from core.files import atomic_path, unwritable
 
 SHARD = 256  # photos in one file of the cache: what a run that is stopped can lose
 
@@ -98,4 +98,4 @@ def _save(path: Path, features: np.ndarray) -> None:
         with atomic_path(path) as part, part.open("wb") as file:
             np.savez(file, features=features)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise InputError(unwritable(path, error)) from error

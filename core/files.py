@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +16,17 @@ from pathlib import Path
 from core.errors import InputError, OutputError
 
 ABANDONED = 3600  # seconds: no write takes that long
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is full",
+    errno.EFBIG: "the file is too large for the disk",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "you have no right to",
+    errno.EPERM: "you have no right to",
+    errno.ENOENT: "there is no such file or folder; perhaps it was moved or deleted",
+    errno.EIO: "the disk fails",
+}
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -50,7 +63,25 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise OutputError(unwritable(path, error)) from error
+
+
+def unwritable(path: Path, error: BaseException) -> str:
+    """The sentences about a file that did not get onto the disk: why, and the way out."""
+    way = "Make room on it, or choose" if _number(error) in FULL else "Choose"
+    return f"{path} cannot be written: {reason(error)}. {way} another place."
+
+
+def reason(error: BaseException) -> str:
+    """Why something could not be read or written, as the end of a sentence."""
+    told = str(getattr(error, "strerror", None) or error).strip().rstrip(".")
+    return REASONS.get(_number(error), told)
+
+
+def _number(error: BaseException) -> int:
+    """The system's number of an error; libraries tell it as "(os error 28)"."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return getattr(error, "errno", None) or int(found[1] if found else 0)
 
 
 def file_digest(path: Path) -> str:
@@ -59,7 +90,7 @@ def file_digest(path: Path) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(f"{path} cannot be read: {reason(error)}.") from error
 
 
 def _remove_old_parts(path: Path) -> None:

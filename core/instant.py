@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from core.checkpoint import Checkpoint
 from core.conversion import same_labels
-from core.device import pick_device, pick_precision, precision_name
+from core.device import pick_device, pick_precision, precision_name, watching
 from core.embedding import Area, Marks
 from core.labelmap import Box, layout_edges, nearest_resize
 from core.latents import shares_of, thumbnail_of
@@ -27,7 +27,7 @@ from core.model.autoencoder import Finish, LayoutHint, Residual
 from core.model.instant import THUMBNAIL, InstantNet
 from core.model.layers import Modulation
 from core.painting import Painter, Style, style_for
-from core.pixels import from_pixels, to_pixels
+from core.pixels import from_pixels, sound_pixels
 from core.request import Event, Layout, ModelInfo, RequestError, Result, SampleRequest, Started
 from core.style import Painted, StyleChoice
 
@@ -94,6 +94,7 @@ class InstantPainter:
         """See `core.painting.Painter`."""
         return Style(seeded_vector(self.net.spec.style, seed), seed)
 
+    @watching()
     @torch.inference_mode()
     def style_of(self, picture: np.ndarray, seed: int = 0) -> Style:
         """See `core.painting.Painter`."""
@@ -103,6 +104,7 @@ class InstantPainter:
 
     # -- pictures ---------------------------------------------------------------------------------
 
+    @watching()
     @torch.inference_mode()
     def paint(self, layout: Layout, style: Style, box: Box | None = None) -> np.ndarray:
         """See `core.painting.Painter`."""
@@ -120,7 +122,7 @@ class InstantPainter:
             if str(number) in self.net.hints:
                 hint = self.net.hints[str(number)]
                 x = hint(x, self._modulation(marks, hint, part))
-        return to_pixels(x)[0]
+        return sound_pixels(x)[0]
 
     def _latents(
         self, marks: Marks, style: Style, canvas: tuple[int, int], wanted: Area

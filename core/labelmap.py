@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from core.errors import InputError
-from core.files import atomic_path
+from core.files import atomic_path, unwritable
 from core.palette import Palette, hex_color
 
 TAG = "sdm-studio:palette"  # PNG text: this file's values are ids of the palette of this name
@@ -489,10 +489,7 @@ def write_labels(path: str | Path, labels: np.ndarray, palette: Palette) -> None
         with atomic_path(Path(path)) as part:
             part.write_bytes(encode_labels(labels, palette))
     except OSError as error:
-        reason = error.strerror or error
-        raise LabelMapError(
-            f"{path} cannot be written: {reason}. Save to another place."
-        ) from error
+        raise LabelMapError(unwritable(Path(path), error)) from error
 
 
 def encode_labels(labels: np.ndarray, palette: Palette) -> bytes:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
-from core.files import atomic_path
+from core.files import atomic_path, unwritable
 
 PALETTE_DIR = Path(__file__).resolve().parent.parent / "palettes"
 MAX_CLASSES = 256  # ids are stored in uint8
@@ -119,10 +119,7 @@ class Palette:
             with atomic_path(path) as part:
                 part.write_text("\n".join(_toml_lines(name, self)), encoding="utf-8")
         except (OSError, UnicodeEncodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PaletteError(
-                f"{path} cannot be written: {reason}. Save to another place."
-            ) from error
+            raise PaletteError(unwritable(path, error)) from error
 
     # -- looking things up ----------------------------------------------------------------------
 

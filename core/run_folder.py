@@ -13,7 +13,7 @@ from PIL import Image
 
 from core import distributed
 from core.boards import Board
-from core.files import atomic_path
+from core.files import atomic_path, unwritable
 from core.sheets import sheet
 from core.stages import Stage
 from core.training import StepDone, TrainingError, TrainRun
@@ -36,9 +36,7 @@ class RunFolder:
         try:
             (path / "sheets").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(
-                f"{path} cannot be written: {error}. Give another --out."
-            ) from error
+            raise TrainingError(unwritable(path, error)) from error
 
     def show_on(self, boards: list[Board]) -> None:
         """Show the run there, too."""
@@ -71,10 +69,9 @@ class RunFolder:
             "pictures_per_s": rate,
         }
         with self._writing(self.path / "log.csv") as path:
-            new = not path.exists()
             with path.open("a", newline="") as file:
                 writer = csv.DictWriter(file, row)
-                if new:
+                if not file.tell():
                     writer.writeheader()
                 writer.writerow({k: f"{v:.6g}" for k, v in row.items()})
         step = row.pop("step")
@@ -88,10 +85,11 @@ class RunFolder:
         path = self.path / "log.csv"
         if distributed.rank() or not path.is_file():
             return
-        head, *rows = path.read_text().splitlines()
-        kept = [row for row in rows if int(float(row.split(",")[0])) <= step]
+        head, *rows = path.read_text().splitlines() or [""]
+        whole = [row for row in rows if row.count(",") == head.count(",")]  # a disk may fill up
+        kept = [row for row in whole if int(float(row.split(",")[0])) <= step]
         with self._writing(path), atomic_path(path) as part:
-            part.write_text("\n".join([head, *kept]) + "\n")
+            part.write_text("".join(f"{row}\n" for row in [head, *kept] if row))
 
     def write_sheet(self, stage: Stage, run: TrainRun) -> None:
         """A sheet of samples with the averaged weights."""
@@ -111,5 +109,5 @@ class RunFolder:
             yield path
         except OSError as error:
             raise TrainingError(
-                f"{path} could not be written: {error}. The last complete checkpoint is intact."
+                f"{unwritable(path, error)} The last complete checkpoint is intact."
             ) from error

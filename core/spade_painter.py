@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from core.checkpoint import Checkpoint
-from core.device import pick_device, pick_precision
+from core.device import pick_device, pick_precision, watching
 from core.embedding import KeptEmbedding
 from core.instant import check_request, marks_of, painted, painter_info, picture_size, seeded_vector
 from core.labelmap import Box
 from core.model.spade import SpadeNet
 from core.painting import Style
-from core.pixels import from_pixels, to_pixels
+from core.pixels import from_pixels, sound_pixels
 from core.request import Event, Layout, RequestError, SampleRequest
 
 
@@ -53,6 +53,7 @@ class SpadePainter:
         spec = self.net.spec
         return Style(seeded_vector(spec.z_dim if spec.use_vae else 0, seed), seed)
 
+    @watching()
     @torch.inference_mode()
     def style_of(self, picture: np.ndarray, seed: int = 0) -> Style:
         """See `core.painting.Painter`."""
@@ -64,6 +65,7 @@ class SpadePainter:
         mean, _ = self.net.encoder(from_pixels(picture[None]).to(self.device, self.dtype))
         return Style(mean[0].float().cpu().numpy(), seed)
 
+    @watching()
     @torch.inference_mode()
     def paint(self, layout: Layout, style: Style, box: Box | None = None) -> np.ndarray:
         """See `core.painting.Painter`."""
@@ -74,7 +76,7 @@ class SpadePainter:
         y = None
         if not self.net.spec.use_vae:
             y = marks.one_hot(len(self.checkpoint.palette), self.device)
-        picture = to_pixels(generator.paint(generator.start(y, vector, size), embedding))[0]
+        picture = sound_pixels(generator.paint(generator.start(y, vector, size), embedding))[0]
         return picture if box is None else picture[box.clip(size).slices].copy()
 
     def sample(

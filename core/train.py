@@ -22,7 +22,8 @@ import json
 import signal
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from core.data_index import Checked
 from core.data_trees import BY_NAME, SPLITS, TRAIN, DatasetError, Pair, recognise
 from core.dataset import PairDataset, StepSampler, check_pairs, find_pairs
 from core.device import PRECISIONS, pick_device, pick_precision, precision_name
+from core.errors import is_shortage
 from core.make_stage import make_stage
 from core.model.unet import SDMUNet
 from core.palette import Palette
@@ -149,7 +151,22 @@ def run_stage(args: argparse.Namespace) -> int:
     with Beacon(folder.path, args.words, silent=quiet()) as beacon, closing(folder):
         if not quiet():
             folder.show_on(open_boards(folder.path, args.wandb, vars(args)))
-        return prepared(args, folder, device, beacon)
+        with within_memory(args):
+            return prepared(args, folder, device, beacon)
+
+
+@contextmanager
+def within_memory(args: argparse.Namespace) -> Iterator[None]:
+    """A block that trains: what does not fit is a `TrainingError` that says how it would."""
+    try:
+        yield
+    except Exception as error:
+        if not is_shortage(error):
+            raise
+        raise TrainingError(
+            f"There is not enough memory to train with --batch {args.batch}. Lower it, or raise "
+            "--accumulate, which computes a step in parts; the last complete checkpoint is intact."
+        ) from error
 
 
 def prepared(

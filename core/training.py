@@ -27,7 +27,7 @@ from core.dataset import sample_seed
 from core.device import PRECISIONS
 from core.distributed import rank
 from core.errors import InputError
-from core.files import atomic_path
+from core.files import atomic_path, unwritable
 from core.sharding import gathered, own, shard, shared_as, whole, with_share
 
 
@@ -150,8 +150,8 @@ class TrainRun:
                 save_file(tensors, part, {"run": json.dumps(header)})
         except (OSError, SafetensorError) as error:
             raise TrainingError(
-                f"{path} could not be written: {error}. The last complete checkpoint is intact; "
-                "free some space or choose another --out, then go on with --resume."
+                f"{unwritable(path, error)} The last complete checkpoint is intact; go on from it "
+                "with --resume."
             ) from error
 
     def load(self, path: Path, about: dict[str, Any]) -> None:

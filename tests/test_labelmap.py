@@ -502,7 +502,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch, broken):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.os, broken, full)
-    with pytest.raises(LabelMapError, match=r"map\.png cannot be written: No space left"):
+    with pytest.raises(LabelMapError, match=r"map\.png cannot be written: the disk is full"):
         write_labels(path, blank() + 1, LANDSCAPE)
     assert os.listdir(tmp_path) == ["map.png"]
     assert not read_labels(path, LANDSCAPE).labels.any()

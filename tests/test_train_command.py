@@ -443,7 +443,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(command, tmp_path, capsys, monke
     with monkeypatch.context() as patch:
         patch.setattr("core.training.save_file", full)
         said = refused(command("run", "--steps", "4", "--resume"), capsys)
-    assert "No space left" in said and "intact" in said
+    assert "disk is full" in said and "intact" in said
     assert (tmp_path / "run" / "state.safetensors").read_bytes() == before
     assert train.main(command("run", "--steps", "4", "--resume")) == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from core.files import unwritable
 from core.palette import Palette, PaletteError, bundled_palettes, normalise
 
 
@@ -91,7 +92,7 @@ class Library:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PaletteError(f"{self._folder} cannot be made: {error.strerror}.") from error
+            raise PaletteError(unwritable(self._folder, error)) from error
         palette.save(path)
 
 

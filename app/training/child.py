@@ -153,6 +153,11 @@ def _last_words(folder: Path, status: RunStatus, code: int | None) -> RunStatus:
         text = errors[-1]
     elif code is None:
         text = f"The training in {folder} was not heard of for {LONGEST_SILENCE:.0f} seconds."
+    elif code < 0:
+        text = (
+            f"Training was ended from outside (signal {-code}), perhaps because memory ran out. "
+            f"What was saved is in {folder}; Continue goes on from there."
+        )
     else:
         text = f"Training ended unexpectedly (exit status {code}). {folder / LOG} has the details."
     return RunStatus(FAILED, text, status.step, status.steps, words=status.words)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -14,7 +16,7 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import core
 from core.errors import OutputError
-from core.files import writing
+from core.files import ABANDONED, unwritable, writing
 
 COMMAND = (sys.executable, "-m", "core.convert")
 UNFINISHED = ".importing-"  # before the name of the folder that a file is made in
@@ -65,6 +67,7 @@ class Conversion(QObject):
             raise OutputError(f"There is a model {order.out.stem!r} already. Choose another name.")
         with writing(order.out):
             order.out.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(order.out.parent)
             self._folder = Path(mkdtemp(prefix=UNFINISHED, dir=order.out.parent))
         self._order = order
         process = self._process = QProcess(self)
@@ -109,7 +112,7 @@ class Conversion(QObject):
             try:
                 os.replace(made, order.out)
             except OSError as error:
-                sentence = f"{order.out} cannot be written: {error.strerror or error}."
+                sentence = unwritable(order.out, error)
         rmtree(self._folder, ignore_errors=True)
         if sentence:
             self.failed.emit(sentence)
@@ -123,6 +126,15 @@ class Conversion(QObject):
             signal.disconnect()
         process.deleteLater()
         return process
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Take away what a killed program left of an import, an hour after it was last written."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):
+            newest = max(path.stat().st_mtime for path in [left, *left.iterdir()])
+            if time.time() - newest > ABANDONED:
+                rmtree(left, ignore_errors=True)
 
 
 def _environment() -> QProcessEnvironment:

@@ -301,7 +301,7 @@ def test_a_copy_that_fails_is_told_and_tried_again(window, monkeypatch):
     hand.drag(window.canvas, (10, 10))
     window.keeping.autosave.review()
     window.keeping.history.finish()
-    assert "No space left" in window.error_bar.sentence.text()
+    assert "disk is full" in window.error_bar.sentence.text()
     monkeypatch.undo()
     window.keeping.autosave._timer.timeout.emit()
     window.keeping.history.finish()
