@@ -175,14 +175,15 @@ class SceneFile:
 
     def _save_project(self, path: Path) -> None:
         self.finish()
-        shelf, kept = self._history.shelf, self._history.shelf.project
+        shelf, before = self._history.shelf, self._history.shelf.project
         try:
             write_project(path, replace(self.snapshot(), home=""), shelf)
-            kept = path
         except OSError as error:
+            if shelf.project != before:
+                with suppress(OSError, BadZipFile):  # that one may be gone, too
+                    shelf.attach(before)
             raise InputError(unwritable(path, error)) from error
-        finally:
-            shelf.attach(kept)
+        shelf.attach(path)
         self._history.mark_saved()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from core.errors import InputError, OutOfMemory, is_shortage
+from core.errors import InputError, OutOfMemory, is_shortage, text_of
 from core.files import reason
 from core.request import Failed
 
@@ -89,7 +89,7 @@ def failure(error: BaseException) -> Failed:
 
 
 def _sentence(error: BaseException) -> str:
-    text = _text(error)
+    text = text_of(error)
     if isinstance(error, InputError) and text:
         return text
     if is_shortage(error):
@@ -100,16 +100,5 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, ValueError) and text:
         return text
     first = text.split("\n")[0]
-    return "Something unforeseen went wrong: " + ": ".join(filter(None, [_kind(error), first]))
-
-
-def _kind(error: BaseException) -> str:
-    return type(error).__name__
-
-
-def _text(error: BaseException) -> str:
-    """What an error says; those of libraries may not even be able to say it."""
-    try:
-        return str(error).strip()
-    except Exception:
-        return ""
+    kind = type(error).__name__
+    return "Something unforeseen went wrong: " + ": ".join(filter(None, [kind, first]))

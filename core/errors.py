@@ -68,4 +68,13 @@ def is_shortage(error: BaseException) -> bool:
         return True
     if isinstance(error, InputError | OSError):
         return False
-    return any(word in str(error).lower() for word in SHORTAGE)
+    text = text_of(error).lower()
+    return any(word in text for word in SHORTAGE)
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says; those of libraries may not even be able to say it."""
+    try:
+        return str(error).strip()
+    except Exception:
+        return ""

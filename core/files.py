@@ -21,8 +21,8 @@ REASONS = {
     errno.EDQUOT: "your share of the disk is full",
     errno.EFBIG: "the file is too large for the disk",
     errno.EROFS: "the disk is read-only",
-    errno.EACCES: "you have no right to",
-    errno.EPERM: "you have no right to",
+    errno.EACCES: "the system does not allow it",
+    errno.EPERM: "the system does not allow it",
     errno.ENOENT: "there is no such file or folder; perhaps it was moved or deleted",
     errno.EIO: "the disk fails",
 }

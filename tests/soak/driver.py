@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from tests.soak.meter import Meter
 
 LOOK = 5  # ms between two looks at what is waited for
-PATIENCE = 120.0  # seconds after which something will not happen any more
+PATIENCE = 900.0  # seconds after which something will not happen any more
 
 Wish = float | Callable[[], bool]  # seconds to wait, or what must be true
 Act = Generator[Wish, None, None]
