@@ -89,11 +89,17 @@ def seen_beside(
     Gives the painted labels, the most likely ones, and their likeness float32 `[h, w]` in 0..1: how
     likely the painted label is beside the most likely one.
     """
-    size = tuple(FACTOR * side for side in probabilities.shape[1:])
-    shares = resize_shares(probabilities, size)
-    painted = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    mine = np.take_along_axis(shares, painted[None].astype(np.intp), 0)[0]
-    return painted, shares.argmax(0), mine / shares.max(0)
+    height, width = (FACTOR * side for side in probabilities.shape[1:])
+    painted = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    # One label after the other: all of them at this size would take hundreds of megabytes.
+    mine = np.zeros((height, width), np.float32)
+    most, found = np.full_like(mine, -np.inf), np.zeros((height, width), np.uint8)
+    for label, plane in enumerate(probabilities):
+        share = cv2.resize(plane, (width, height))
+        np.copyto(mine, share, where=painted == label)
+        np.copyto(found, np.uint8(label), where=share > most)
+        np.maximum(most, share, out=most)
+    return painted, found, mine / most
 
 
 def resize_shares(shares: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt
@@ -58,8 +58,13 @@ def tinted(name: str, ink: str, chosen: str, faint: str) -> QIcon:
     return icon
 
 
+@cache
+def _source(name: str) -> str:
+    return (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+
+
 def _draw(name: str, color: str, scale: int) -> QPixmap:
-    drawing = (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+    drawing = _source(name)
     pixmap = QPixmap(SIDE * scale, SIDE * scale)
     pixmap.fill(QColor(Qt.GlobalColor.transparent))
     painter = QPainter(pixmap)
