@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPen, QPixmap
@@ -24,20 +24,39 @@ def swatch_pixmap(color: Color, side: int, patterned: int | None = None) -> QPix
     pixmap = QPixmap(side * SCALE, side * SCALE)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.scale(SCALE, SCALE)
-    rectangle = QRectF(0.5, 0.5, side - 1, side - 1)
-    rim = QPen(QColor(128, 128, 128, 140), 1)
-    layers = [(Qt.PenStyle.NoPen, QBrush(QColor(*color))), (rim, Qt.BrushStyle.NoBrush)]
+    painter.fillRect(pixmap.rect(), QColor(*color))
     if patterned is not None:
-        layers.insert(1, (Qt.PenStyle.NoPen, _pattern_brush(color, patterned)))
-    for pen, brush in layers:
-        painter.setPen(pen)
-        painter.setBrush(brush)
-        painter.drawRoundedRect(rectangle, side / 5, side / 5)
+        painter.scale(SCALE, SCALE)
+        painter.fillRect(QRectF(0, 0, side, side), _pattern_brush(color, patterned))
+        painter.resetTransform()
+    fill, rim = _outline(side)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+    painter.drawPixmap(0, 0, fill)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    painter.drawPixmap(0, 0, rim)
     painter.end()
     pixmap.setDevicePixelRatio(SCALE)
     return pixmap
+
+
+@cache
+def _outline(side: int) -> tuple[QPixmap, QPixmap]:
+    """What is inside, and the rim. Drawn once: round corners take most of a swatch's time, and a
+    palette has nearly two hundred of them."""
+    rim = QPen(QColor(128, 128, 128, 140), 1)
+    layers = []
+    for pen, brush in ((Qt.PenStyle.NoPen, Qt.GlobalColor.black), (rim, Qt.BrushStyle.NoBrush)):
+        layer = QPixmap(side * SCALE, side * SCALE)
+        layer.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(layer)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(SCALE, SCALE)
+        painter.setPen(pen)
+        painter.setBrush(brush)
+        painter.drawRoundedRect(QRectF(0.5, 0.5, side - 1, side - 1), side / 5, side / 5)
+        painter.end()
+        layers.append(layer)
+    return layers[0], layers[1]
 
 
 def swatch_icon(color: Color, side: int, patterned: int | None = None) -> QIcon:

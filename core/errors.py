@@ -8,6 +8,7 @@ SHORTAGE = (  # in lower case, as torch, OpenCV and the libraries below them wor
     "not enough memory",
     "insufficient memory",
     "alloc_failed",
+    "killed by signal: killed",  # what reads photos ahead, ended by the system to have memory
 )
 
 

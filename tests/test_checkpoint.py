@@ -133,5 +133,5 @@ def test_an_autoencoder_alone_is_no_diffusion_model(make_checkpoint, palette):
 def test_a_folder_that_cannot_be_written_is_named(make_checkpoint, tmp_path):
     """Saving into nowhere is a sentence, and the checkpoint in memory is still there."""
     checkpoint = Checkpoint.open(make_checkpoint())
-    with pytest.raises(CheckpointError, match="could not be written"):
+    with pytest.raises(CheckpointError, match="cannot be written"):
         checkpoint.save(tmp_path / "no" / "a.safetensors", {"unet": {}}, torch.float16)

@@ -510,7 +510,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch, broken):
 
 def test_a_folder_that_is_missing_cannot_be_written_to(tmp_path):
     """Saving to a place that does not exist says so."""
-    with pytest.raises(LabelMapError, match="No such file"):
+    with pytest.raises(LabelMapError, match="no such file"):
         write_labels(tmp_path / "no" / "map.png", blank(), LANDSCAPE)
 
 

@@ -32,6 +32,7 @@ from core.training import read_state
 
 PALETTE = Palette.load("landscape")
 LONGEST = 0.2  # seconds from the first whole version to the kill: several writes
+PATIENCE = 5.0  # seconds until a part of a file must have been seen
 EXPORTS = ("png", "jpeg", "webp", "tiff", "ora", "own", "ids")
 SIDE = 96  # pixels of what is exported
 TINY = {
@@ -140,8 +141,11 @@ def check_learning(folder: Path, told: int) -> None:
 KINDS = {"export": (export, check_export), "train": (begin_learning, check_learning)}
 
 
-def kill_in_the_middle(work: Callable[[Path, Tell], None], folder: Path, wait: float) -> int:
-    """Kill a writer `wait` seconds after its first version. The last version that it told."""
+def kill_in_the_middle(
+    work: Callable[[Path, Tell], None], folder: Path, wait: float, seen: bool
+) -> int:
+    """Kill a writer `wait` seconds after its first version; if `seen`, as soon after that as there
+    is a part of a file. The last version that it told."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -150,6 +154,9 @@ def kill_in_the_middle(work: Callable[[Path, Tell], None], folder: Path, wait: f
     os.close(writer)
     first = os.read(reader, 4)
     time.sleep(wait)
+    end = time.monotonic() + PATIENCE
+    while seen and time.monotonic() < end and not any(folder.rglob(".*.part")):
+        pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with os.fdopen(reader, "rb") as pipe:
@@ -163,7 +170,7 @@ def main(kind: str, count: int, folder: Path) -> None:
     for number in range(count):
         place = folder / str(number)
         place.mkdir()
-        told = kill_in_the_middle(work, place, chance.uniform(0, LONGEST))
+        told = kill_in_the_middle(work, place, chance.uniform(0, LONGEST), seen=number % 2 == 1)
         cut_off += any(place.rglob(".*.part"))
         check(place, told)
     print(f"{kind}: {count} killed, {cut_off} in the middle of a write")

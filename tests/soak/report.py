@@ -1,10 +1,15 @@
-"""The rows of a run as CSV, its figures as JSON, its curves as SVG."""
+"""The rows of a run as CSV, its figures as JSON, its curves as SVG, and all that in the docs.
+
+`python -m tests.soak.report FOLDER docs/reliability.md` puts the run in FOLDER into the page,
+between the two marks there, and its curves beside it.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -18,6 +23,8 @@ CURVES = (
     ("files", "open files", "#3a8f5c"),
     ("processor", "longest stall, ms of the processor", "#c0703a"),
 )
+BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
+SHOWN = 5  # of the longest absences
 INK, FAINT = "#606870", "#c8ccd0"  # to be read on light and on dark pages
 
 
@@ -80,7 +87,7 @@ def _curve(samples: Sequence[Sample], name: str, title: str, color: str, top: in
     return "\n".join(parts)
 
 
-def _fit(rows: Sequence[Sample], x, y) -> str:
+def _fit(rows: Sequence[Sample], x: Callable, y: Callable) -> str:
     """The fitted line, through the middle of what it was fitted to."""
     times, memory = [row.seconds for row in rows], [row.memory for row in rows]
     rise = slope(times, memory)
@@ -88,3 +95,49 @@ def _fit(rows: Sequence[Sample], x, y) -> str:
     ends = [(x(t / 60), y(level + rise * t)) for t in (times[0], times[-1])]
     path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in ends)
     return f'<path d="{path}" stroke="{INK}" stroke-dasharray="5 4"/>'
+
+
+# -- in the docs ----------------------------------------------------------------------------------
+
+
+def into(page: str, told: dict, picture: str) -> str:
+    """The page with the figures of a run between the marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([before + BEGIN, *_lines(told, picture), END + after])
+
+
+def _lines(told: dict, picture: str) -> list[str]:
+    rows = (
+        ("run", f"{told['minutes']} min, {told['acts']} acts, engine {told['engine']}"),
+        ("memory after the warm-up (median, resident)", f"{told['memory_mib']:.0f} MiB"),
+        ("growth of memory (fitted, warm-up to end)", f"{told['growth_percent']} %"),
+        ("threads left over", told["threads_leaked"]),
+        ("files left open", told["files_leaked"]),
+        ("widgets left over", told["widgets_leaked"]),
+        ("longest stall, processor", f"{told['longest_stall_processor_ms']} ms"),
+        ("longest stall, clock", f"{told['longest_stall_clock_ms']} ms"),
+        ("verdict", told["failed"] or "held"),
+    )
+    worst = [f"{a['act']} {a['processor']} ms" for a in told["worst"][:SHOWN]]
+    return [
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in rows),
+        "",
+        f"The longest stalls of the processor, warm-up included: {', '.join(worst)}.",
+        "",
+        f"![Memory, threads, files and stalls over the run]({picture})",
+    ]
+
+
+def main(folder: Path, page: Path) -> None:
+    """Put a run into a page."""
+    told = json.loads((folder / "soak.json").read_text("utf-8"))
+    picture = page.with_name("soak.svg")
+    picture.write_text((folder / "soak.svg").read_text("utf-8"), "utf-8")
+    page.write_text(into(page.read_text("utf-8"), told, picture.name), "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
