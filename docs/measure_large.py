@@ -14,24 +14,19 @@ import argparse
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from core.checkpoint import Checkpoint
+from core.bench.released import write_random
 from core.convert import RELEASES, STORES
 from core.device import use_threads
 from core.engine import Engine
 from core.model.spec import ModelSpec
-from core.model.unet import SDMUNet
 from core.palette import Palette
 from core.request import Layout, SampleRequest
-from core.tensor_file import Entry, write_tensors
 
 GUIDANCE = 1.5
 KIB = 1024  # bytes: the unit of ru_maxrss on Linux
@@ -43,21 +38,7 @@ def make_weights(path: Path, palette: Palette, store: str) -> None:
     spec = ModelSpec.from_dict(
         {"num_classes": palette.num_channels} | RELEASES.get(palette.name, {})
     )
-    with torch.device("meta"):
-        shapes = {name: tuple(v.shape) for name, v in SDMUNet(spec).state_dict().items()}
-    generator = torch.Generator().manual_seed(0)
-    entries = [
-        Entry(f"unet.{name}", shape, partial(random_weights, shape, generator))
-        for name, shape in shapes.items()
-    ]
-    header = Checkpoint(palette, spec, training={"step": 0})
-    write_tensors(path, entries, STORES[store], header.metadata())
-
-
-def random_weights(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Such that features keep about their size from layer to layer."""
-    fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 4
-    return torch.randn(shape, generator=generator) / fan_in**0.5
+    write_random(path, palette, spec, STORES[store])
 
 
 def measure(path: Path, args: argparse.Namespace) -> None:
