@@ -202,7 +202,9 @@ def batch_curve(weights: Path, timer: Timer) -> Curve:
         BATCHES,
         panels | ({"Peak memory: MB": memory} if memory else {}),
         "On a CPU pictures go through the network one by one, so that each is the same to the bit "
-        "in any batch; they share the layout's embedding.",
+        "in any batch; they share the layout's embedding. A single picture of a seed that was "
+        "sampled before, as here, knows most of its first step already (core/first_step.py); of "
+        "several that is not kept, so two cost more than twice as much as one.",
     )
 
 
