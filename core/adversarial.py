@@ -1,7 +1,9 @@
 """A discriminator beside the autoencoder: textures that look like a photo's, not like their mean.
 
-The hinge loss of the GANs (Lim & Ye 2017) on patches, as in VQGAN (Esser et al. 2021, equation 5,
-with a fixed weight). Both networks take one step per batch, on the same pictures.
+The hinge loss of the GANs (Lim & Ye 2017) on patches, as in VQGAN (Esser et al. 2021). There the
+weight follows the ratio of two gradients; here the judge's gradient at the picture has a fixed
+norm, which is the same idea without a second backward pass. Both networks take one step per batch,
+on the same pictures.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from torch.func import functional_call
 
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import PatchDiscriminator
-from core.objective import AutoencoderObjective, Batch
+from core.objective import AutoencoderObjective, Batch, levelled
+from core.onehot import one_hot
 
-DISCRIMINATOR_LR = 0.25  # of the autoencoder's learning rate
+DISCRIMINATOR_LR = 0.5  # of the autoencoder's learning rate
+GRADIENT = 0.1  # norm at a picture, for a weight of 1: about what LPIPS has there (0.05 to 0.17)
 
 
 class Duel(nn.Module):
@@ -27,13 +31,18 @@ class Duel(nn.Module):
 
 
 class AdversarialObjective(nn.Module):
-    """The autoencoder's own losses, and `weight` times how well its pictures pass for photos.
+    """The autoencoder's own losses, and how well its pictures pass for photos.
+
+    weight: how much that counts: its gradient at a picture is brought to the norm `weight` times
+    `GRADIENT`, so losses must not be scaled. A batch has what the autoencoder's own objective
+    needs, and `labels` `[N, H, W]` for a discriminator that is told them.
 
     No gradient of the autoencoder's part reaches the discriminator, and none the other way round:
     one backward pass serves both.
     """
 
     lr_scales = {"discriminator.": DISCRIMINATOR_LR}
+    betas = (0.5, 0.99)
 
     def __init__(
         self, plain: AutoencoderObjective, discriminator: PatchDiscriminator, weight: float
@@ -45,10 +54,13 @@ class AdversarialObjective(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         losses, picture = self.plain.compare(batch)
         judge = self.model.discriminator
+        y = one_hot(batch["labels"], judge.labels) if judge.labels else None
         frozen = {k: v.detach() for k, v in judge.state_dict(keep_vars=True).items()}
-        losses["passing"] = -functional_call(judge, frozen, (picture,)).float().mean()
+        shown = levelled(picture, self.weight * GRADIENT)
+        losses["passing"] = -functional_call(judge, frozen, (shown, y)).float().mean()
         both = torch.cat([batch["image"], picture.detach()])
-        photo, made = judge(both).float().chunk(2)
+        twice = None if y is None else torch.cat([y, y])
+        photo, made = judge(both, twice).float().chunk(2)
         losses["judging"] = F.relu(1 - photo).mean() + F.relu(1 + made).mean()
-        total = losses["loss"] + self.weight * losses["passing"] + losses["judging"]
+        total = losses["loss"] + losses["passing"] + losses["judging"]
         return losses | {"loss": total}

@@ -16,7 +16,7 @@ from torch.func import functional_call
 
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import Generator, StyleEncoder
-from core.objective import Batch, seeded_noise, seeded_uniform
+from core.objective import Batch, levelled, seeded_noise, seeded_uniform
 
 COARSE = 4  # latent pixels, per side, whose mean a style must bring back
 RECALL_WEIGHT = 3.0  # of that
@@ -96,19 +96,6 @@ class InstantObjective(nn.Module):
         """Cross-entropy with `target` `[N, 1 + labels, h, w]`, weighted by a place's labels."""
         weight = (shares * self.label_weights.reshape(1, -1, 1, 1)).sum(1)
         return -(weight * (target * F.log_softmax(logits, 1)).sum(1)).mean()
-
-
-def levelled(x: Tensor, norm: float) -> Tensor:
-    """x, to which a gradient comes back with the norm `norm` / N of each sample."""
-    through = x.view_as(x)
-
-    def level(gradient: Tensor) -> Tensor:
-        sizes = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).reshape(-1, 1, 1, 1)
-        return gradient * (norm / len(gradient) / sizes)
-
-    if through.requires_grad:
-        through.register_hook(level)
-    return through
 
 
 def labelled(shares: Tensor) -> Tensor:

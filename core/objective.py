@@ -93,6 +93,19 @@ class AutoencoderObjective(nn.Module):
         return dropped(y, batch["seed"], self.layout_dropout)
 
 
+def levelled(x: Tensor, norm: float) -> Tensor:
+    """x, to which a gradient comes back with the norm `norm` / N of each sample."""
+    through = x.view_as(x)
+
+    def level(gradient: Tensor) -> Tensor:
+        sizes = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).reshape(-1, 1, 1, 1)
+        return gradient * (norm / len(gradient) / sizes)
+
+    if through.requires_grad:
+        through.register_hook(level)
+    return through
+
+
 def shifted(pictures: Sequence[Tensor], seeds: Tensor) -> list[Tensor]:
     """Each of `pictures` `[N, C, H, W]` cut to H-3, W-3 at a corner 0..3 that its seed chooses.
 

@@ -78,7 +78,7 @@ class AutoencoderStage:
         self.adversarial = adversarial
         self.objective = AutoencoderObjective(model, perceptual, perceptual_weight)
         if adversarial:
-            judge = PatchDiscriminator()
+            judge = PatchDiscriminator(labels=len(data.palette))
             self.objective = AdversarialObjective(self.objective, judge, adversarial)
 
     def about(self) -> dict[str, Any]:

@@ -505,7 +505,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
     add("--perceptual", help="LPIPS network (.safetensors) for the autoencoder's or SPADE's loss")
     add("--perceptual-weight", type=float, default=0.5, help="of LPIPS beside the L1 of 1")
-    add("--adversarial", type=float, default=0.0, help="weight of passing for a photo, 0 for none")
+    add(
+        "--adversarial",
+        type=float,
+        default=0.0,
+        help="push to pass for a photo, 0 for none, 1 as LPIPS",
+    )
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
     add("--init", help="checkpoint to start from; its labels are matched by name and synonym")
     add(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from core.model.segmenter import PlaceNorm
 
@@ -16,22 +15,33 @@ class PatchDiscriminator(nn.Module):
     """Pictures `[N, 3, H, W]` in [-1, 1] to scores `[N, 1, H/8, W/8]`: above 0 means photo.
     After Isola et al. 2017.
 
-    Each score sees a patch of 38 pixels. Spectral norm keeps it from running ahead of the decoder
-    (Miyato et al. 2018); it has no other norm, which would mix the pictures of a batch.
+    Each score sees a patch of 38 pixels and, with `labels`, which of them were painted there: what
+    passes for water must not pass for grass (the projection of Miyato & Koyama 2018). Normed place
+    by place, not spectrally: with spectral norm it told nothing after 7,000 pictures.
     """
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self, width: int = 48, labels: int = 0) -> None:
         super().__init__()
+        self.labels = labels
         widths = (3, width, 2 * width, 4 * width)
         layers: list[nn.Module] = []
         for inner, outer in zip(widths, widths[1:]):
-            conv = nn.Conv2d(inner, outer, 4, stride=2, padding=1)
-            layers += [spectral_norm(conv), nn.LeakyReLU(SLOPE)]
-        layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
+            norm = [PlaceNorm(outer)] if layers else []
+            layers += [nn.Conv2d(inner, outer, 4, stride=2, padding=1), *norm, nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers)
+        self.score = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        self.wanted = nn.Conv2d(labels, widths[-1], 1, bias=False) if labels else None
+        if self.wanted is not None:
+            nn.init.zeros_(self.wanted.weight)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        return self.layers(picture)
+    def forward(self, picture: Tensor, y: Tensor | None = None) -> Tensor:
+        """y: shares of the labels `[N, labels, h, w]` at any resolution, if it was built so."""
+        found = self.layers(picture)
+        scores = self.score(found)
+        if self.wanted is None or y is None:
+            return scores
+        wanted = self.wanted(F.adaptive_avg_pool2d(y, found.shape[-2:]))
+        return scores + (wanted * found).mean(1, keepdim=True)
 
 
 class LabelDiscriminator(nn.Module):
