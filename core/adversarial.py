@@ -34,8 +34,9 @@ class AdversarialObjective(nn.Module):
     """The autoencoder's own losses, and how well its pictures pass for photos.
 
     weight: how much that counts: its gradient at a picture is brought to the norm `weight` times
-    `GRADIENT`, so losses must not be scaled. A batch has what the autoencoder's own objective
-    needs, and `labels` `[N, H, W]` for a discriminator that is told them.
+    `GRADIENT` times what the judge has learned, so losses must not be scaled. A batch has what the
+    autoencoder's own objective needs, and `labels` `[N, H, W]` for a discriminator that is told
+    them.
 
     No gradient of the autoencoder's part reaches the discriminator, and none the other way round:
     one backward pass serves both.
@@ -55,12 +56,20 @@ class AdversarialObjective(nn.Module):
         losses, picture = self.plain.compare(batch)
         judge = self.model.discriminator
         y = one_hot(batch["labels"], judge.labels) if judge.labels else None
-        frozen = {k: v.detach() for k, v in judge.state_dict(keep_vars=True).items()}
-        shown = levelled(picture, self.weight * GRADIENT)
-        losses["passing"] = -functional_call(judge, frozen, (shown, y)).float().mean()
         both = torch.cat([batch["image"], picture.detach()])
         twice = None if y is None else torch.cat([y, y])
         photo, made = judge(both, twice).float().chunk(2)
         losses["judging"] = F.relu(1 - photo).mean() + F.relu(1 + made).mean()
+        frozen = {k: v.detach() for k, v in judge.state_dict(keep_vars=True).items()}
+        shown = levelled(picture, self.weight * GRADIENT * sureness(losses["judging"]))
+        losses["passing"] = -functional_call(judge, frozen, (shown, y)).float().mean()
         total = losses["loss"] + losses["passing"] + losses["judging"]
         return losses | {"loss": total}
+
+
+def sureness(judging: Tensor) -> float:
+    """What a judge with this hinge loss has learned: 0 if nothing, 1 if it is never wrong.
+
+    Without it a judge that is still guessing would pull every picture the same arbitrary way.
+    """
+    return max(0.0, 1 - float(judging.detach()) / 2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.adversarial import DISCRIMINATOR_LR, GRADIENT, AdversarialObjective
+from core.adversarial import DISCRIMINATOR_LR, GRADIENT, AdversarialObjective, sureness
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import PatchDiscriminator
 from core.objective import AutoencoderObjective, levelled
@@ -102,3 +102,8 @@ def test_the_discriminator_learns_to_tell_and_at_its_own_rate(objective, batch, 
     assert one.losses == two.losses
     old, new = run.objective.model.state_dict(), again.objective.model.state_dict()
     assert all(torch.equal(old[k], new[k]) for k in old)
+
+
+@pytest.mark.parametrize(("judging", "expected"), [(2.3, 0.0), (2.0, 0.0), (1.5, 0.25), (0.0, 1.0)])
+def test_a_judge_that_guesses_pushes_nowhere(judging, expected):
+    assert sureness(torch.tensor(judging)) == expected
