@@ -1,10 +1,11 @@
-"""What the compact generator learns from: a discriminator that tells labels, and styles of photos.
+"""What the compact generator learns from: a discriminator that tells labels, textures, styles.
 
 As OASIS (Schönfeld et al., arXiv 2012.04781), on latents: the discriminator says which label each
 place shows, or that it was made, so one loss asks for both looks and agreement. As SPADE, a
 variational encoder gives each photo a style. What a style must bring back is light and colour (the
-latents at a quarter of their resolution) and what the discriminator finds in the photo (feature
-matching), not the photo itself: texture comes from noise.
+latents at a quarter of their resolution), what the discriminator finds in the photo (feature
+matching) and each label's texture, not the photo itself: texture comes from noise. Another photo's
+style must bring back the textures of the labels that both have.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch.func import functional_call
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import Generator, StyleEncoder
 from core.objective import Batch, levelled, seeded_noise, seeded_uniform
+from core.textures import LabelTextures
 
 COARSE = 4  # latent pixels, per side, whose mean a style must bring back
 RECALL_WEIGHT = 3.0  # of that
@@ -25,7 +27,9 @@ MATCH_WEIGHT = 3.0  # of the distance between features, each layer's by its own 
 SMOOTHING = 0.1  # share of the judge's targets spread over all: as many labels are wrong
 JUDGED = 0.03  # norm of what the judge's opinion is to change in the latents of a sample
 PRIOR_WEIGHT = 0.005  # of the KL divergence, summed over the numbers of a style
-RANDOM_SHARE = 0.5  # of samples whose style is drawn at random, so that such pictures are judged
+TEXTURE_WEIGHT = 3.0  # of the distance of textures
+OWN_SHARE = 0.4  # of samples whose style is their photo's
+BORROWED_SHARE = 0.4  # whose style is that of the next photo in the batch; the others' is random
 STYLE_SALT, RANDOM_SALT, LEVEL_SALT = 11, 12, 13  # tell the draws of one sample apart
 
 
@@ -43,6 +47,9 @@ class InstantObjective(nn.Module):
     A batch has `x0`, `y`, `thumbnail` and `seed`, as of `LatentDataset`. label_weights: float32
     `[labels]`, what an error counts where a label is.
 
+    textures: compares those of each label; None to do without. Styles are borrowed within a batch,
+    so how a batch is spread over processes matters a little.
+
     The judge's gain is whatever it has become, so its gradient at the latents is brought to a fixed
     norm: neither drowns what a style must bring back nor is drowned by it. So losses must not be
     scaled, as for float16.
@@ -50,15 +57,18 @@ class InstantObjective(nn.Module):
 
     betas = (0.5, 0.99)
 
-    def __init__(self, model: InstantDuel, label_weights: Tensor) -> None:
+    def __init__(
+        self, model: InstantDuel, label_weights: Tensor, textures: LabelTextures | None = None
+    ) -> None:
         super().__init__()
         self.model = model
+        self.textures = textures
         self.register_buffer("label_weights", label_weights)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         x0, y, seeds = batch["x0"].float(), batch["y"].float(), batch["seed"]
         mean, log_variance = (part.float() for part in self.model.style(batch["thumbnail"]))
-        style, own = self._styles(mean, log_variance, seeds)
+        style, own, borrowed = self._styles(mean, log_variance, seeds)
         made = self.model.generator(y, style, self._noise(x0, seeds)).float()
         shares = y[:, : len(self.label_weights)]
         judge = self.model.judge
@@ -73,20 +83,48 @@ class InstantObjective(nn.Module):
         judging = judging + self._error(fake, smoothed(made_everywhere(shares)), shares)
         matching = matched(found, [part.chunk(2)[0].detach() for part in both], own)
         recall, exact = recalled(made, x0, own), _mean_own((made - x0).abs().mean((1, 2, 3)), own)
+        texture = self._texture(made, x0, shares, own, borrowed)
         prior = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
         total = passing + judging + MATCH_WEIGHT * matching
-        total = total + RECALL_WEIGHT * recall + EXACT_WEIGHT * exact + PRIOR_WEIGHT * prior
+        total = (
+            total
+            + TEXTURE_WEIGHT * texture
+            + RECALL_WEIGHT * recall
+            + EXACT_WEIGHT * exact
+            + PRIOR_WEIGHT * prior
+        )
         shown = (seen[:, 1:].argmax(1) == shares.argmax(1)).float().mean()
         named = {"passing": passing, "judging": judging, "matching": matching}
-        named |= {"recall": recall, "exact": exact, "prior": prior, "shown": shown}
+        named |= {
+            "texture": texture,
+            "recall": recall,
+            "exact": exact,
+            "prior": prior,
+            "shown": shown,
+        }
         return {"loss": total, **named}
 
-    def _styles(self, mean: Tensor, log_variance: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
-        """A style for each sample, and where it is the photo's own: 1, else 0, `[N]`."""
+    def _styles(
+        self, mean: Tensor, log_variance: Tensor, seeds: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A style for each sample; where it is the photo's own, where the next's: 1, else 0."""
         drawn = seeded_noise(seeds, mean.shape[1:], mean.device, STYLE_SALT)
-        own = (seeded_uniform(seeds, mean.device, RANDOM_SALT) >= RANDOM_SHARE).float()
+        kind = seeded_uniform(seeds, mean.device, RANDOM_SALT)
+        own = kind < OWN_SHARE
+        borrowed = ~own & (kind < OWN_SHARE + BORROWED_SHARE)
         photo = mean + drawn * (0.5 * log_variance).exp()
-        return torch.where(own[:, None] > 0, photo, drawn), own
+        known = torch.where(own[:, None], photo, photo.roll(-1, 0))
+        return torch.where((own | borrowed)[:, None], known, drawn), own.float(), borrowed.float()
+
+    def _texture(
+        self, made: Tensor, x0: Tensor, shares: Tensor, own: Tensor, borrowed: Tensor
+    ) -> Tensor:
+        """How far the textures are from those of the photo that the style is of."""
+        if self.textures is None:
+            return made.new_zeros(())
+        mine = own[:, None, None, None] > 0
+        wanted, theirs = (torch.where(mine, part, part.roll(-1, 0)) for part in (x0, shares))
+        return _mean_own(self.textures(made, shares, wanted, theirs), own + borrowed)
 
     def _noise(self, x0: Tensor, seeds: Tensor) -> list[Tensor]:
         shapes = self.model.generator.noise_shapes(*x0.shape[-2:])

@@ -20,6 +20,7 @@ from core.model.spec import InstantSpec
 from core.objective import seeded_noise
 from core.pixels import to_pixels
 from core.stages import filled, sheet_batch
+from core.textures import LabelTextures
 
 JUDGE = "judge."  # how the names of the discriminator's tensors begin
 
@@ -34,9 +35,10 @@ class InstantStage:
         spec: InstantSpec,
         label_weights: Tensor,
         device: torch.device,
+        textures: LabelTextures | None = None,
     ) -> None:
         self.dataset, self.autoencoder, self.spec, self.device = data, autoencoder, spec, device
-        self.objective = InstantObjective(self._networks(), label_weights)
+        self.objective = InstantObjective(self._networks(), label_weights, textures)
 
     def about(self) -> dict[str, Any]:
         return {"stage": "instant", "spec": self.spec.to_dict()}

@@ -53,6 +53,7 @@ from core.stages import (
     DistillationStage,
     Stage,
 )
+from core.textures import LabelTextures
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
 from core.walks import WalkDataset, Walker, WalkPlan, make_walks
 
@@ -272,7 +273,13 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
         )
     weights = balanced_weights(label_shares(data), args.balance)
     dataset = LatentDataset(data, autoencoder, progress, args.crops, THUMBNAIL)
-    return InstantStage(dataset, autoencoder, spec, weights, device)
+    textures = _textures(Checkpoint.open(args.autoencoder), device)
+    return InstantStage(dataset, autoencoder, spec, weights, device, textures)
+
+
+def _textures(model: Checkpoint, device: torch.device) -> LabelTextures | None:
+    """What compares textures, where a diffusion model was trained on the same latents."""
+    return LabelTextures(model.load_unet()).to(device) if model.spec else None
 
 
 def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:

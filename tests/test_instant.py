@@ -19,6 +19,7 @@ from core.model.instant import Generator, InstantNet, StyleEncoder
 from core.model.spec import AutoencoderSpec, InstantSpec
 from core.request import Layout, RequestError, SampleRequest
 from core.terms import GuidanceTerm
+from core.textures import LabelTextures, label_products, products_distance
 from tests.conftest import TINY_AUTOENCODER, randomised
 
 SPEC = InstantSpec(
@@ -141,7 +142,7 @@ def batch():
         "x0": torch.randn(4, 4, 16, 16, generator=generator),
         "y": torch.nn.functional.one_hot(labels, 3).permute(0, 3, 1, 2).float(),
         "thumbnail": torch.rand(4, 3, 32, 32, generator=generator),
-        "seed": torch.arange(4),
+        "seed": torch.tensor([0, 1, 7, 8]),  # a random style, a borrowed one, two of their own
     }
 
 
@@ -165,6 +166,35 @@ def test_the_loss_depends_on_the_seeds_alone(objective, batch):
     first = objective(batch)["loss"]
     assert torch.equal(first, objective(batch)["loss"])
     assert not torch.equal(first, objective({**batch, "seed": batch["seed"] + 7})["loss"])
+
+
+def test_textures_teach_the_generator_alone(objective, batch, make_unet):
+    objective.textures = LabelTextures(make_unet(in_channels=4, out_channels=8))
+    losses = objective(batch)
+    assert losses["texture"] > 0
+    assert learners(objective, losses["texture"]) == {"generator", "style"}
+
+
+def test_products_are_means_over_a_labels_places():
+    features = torch.tensor([1.0, 3.0, 5.0, 7.0]).reshape(1, 1, 2, 2)
+    shares = torch.tensor([[[1.0, 1], [0, 0]], [[0, 0], [1, 1]]])[None]
+    found = label_products(features, shares)
+    assert torch.equal(found[0, 0], torch.tensor([[5.0, 2], [2, 1]]))
+    assert torch.equal(found[0, 1], torch.tensor([[37.0, 6], [6, 1]]))
+
+
+def test_textures_are_the_same_wherever_they_lie(make_unet):
+    """Pixels in another order have the same products; blurred ones have not."""
+    x = torch.randn(1, 4, 16, 16)
+    shares = torch.ones(1, 1, 16, 16)
+    order = torch.randperm(256)
+    moved = x.flatten(2)[..., order].reshape(x.shape)
+    blurred = torch.nn.functional.avg_pool2d(x, 3, 1, 1)
+    first, second, third = (label_products(z, shares) for z in (x, moved, blurred))
+    torch.testing.assert_close(first, second)
+    assert products_distance(third, first).item() > 0.1
+    compare = LabelTextures(make_unet(in_channels=4, out_channels=8))
+    assert compare(x, shares, x, shares) == 0 < compare(blurred, shares, x, shares)
 
 
 def test_only_own_styles_must_bring_back_the_photo():
