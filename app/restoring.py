@@ -28,6 +28,7 @@ def settings_of(recipe: dict, present: GenerateSettings) -> GenerateSettings:
         "steps": _steps(recipe.get("steps")),
         "sampler": recipe.get("sampler"),
         "guidance_scale": float(scale) if _is_number(scale) else None,
+        "guidance_start": _start(recipe),
         "seed": recipe.get("seed") if type(recipe.get("seed")) is int else None,
     }
     painted = Painted.from_plain(recipe.get("painted"))
@@ -59,6 +60,7 @@ def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
             steps=recipe["steps"],
             sampler=recipe["sampler"],
             guidance_scale=tuple(scale) if isinstance(scale, list) else scale,
+            guidance_start=_start(recipe) or 1.0,
             seed=recipe["seed"],
             eta=recipe.get("eta", 0.0),
             size=(recipe["height"], recipe["width"]),
@@ -75,6 +77,14 @@ def _steps(steps: Any) -> int | None:
     if isinstance(steps, str):
         return sum(int(part) for part in re.findall(r"\d+", steps)) or None
     return steps if type(steps) is int else None
+
+
+def _start(recipe: dict) -> float | None:
+    """Where guidance began; pictures of older versions were guided from the first step."""
+    if "guidance_scale" not in recipe:
+        return None
+    start = recipe.get("guidance_start", 1.0)
+    return float(start) if _is_number(start) else None
 
 
 def _is_number(value: Any) -> bool:

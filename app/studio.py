@@ -495,6 +495,7 @@ class Studio(QObject):
             steps=settings.steps,
             sampler=settings.sampler,
             guidance_scale=settings.guidance_scale,
+            guidance_start=settings.guidance_start,
             seed=settings.seed,
             preview_every=max(1, round(settings.steps / PREVIEWS)),
             draft_steps=DRAFT_STEPS,

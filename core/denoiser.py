@@ -44,10 +44,13 @@ class Denoiser:
     chunk: how many pictures go through the network at once, where they share a layout. Convolutions
     round differently for different batch sizes; with chunk 1 a picture is the same to the bit in
     any batch.
+    guidance_start: the share of the timesteps, from the clean end, at which guidance acts; above
+    s is 1 (Kynkäänniemi et al. 2024, a limited interval).
     scale_map: multiplies the scale from place to place, `[1, 1, h, w]`, or from picture to picture,
     `[N, 1, 1, 1]`; None for the same everywhere.
     first: what the last walk's first step computed without the layout, to begin with.
-    listener: told x and both branches' outputs at every step that has both.
+    listener: told x and both branches' outputs at every step of a guided walk; where guidance does
+    not act yet, the conditional one twice.
 
     Exact, not approximate: the encoder runs once for both branches because it never sees the
     layout, and gamma and beta of either branch are computed once, because they do not depend on x
@@ -64,11 +67,12 @@ class Denoiser:
         chunk: int = 64,
         scale_map: Tensor | None = None,
         first: FirstStep | None = None,
+        guidance_start: float = 1.0,
     ) -> None:
         self.model, self.schedule, self.size = model, schedule, size
         self.scale_map = scale_map
         self.chunk = chunk if callable(y) or len(y) == 1 else len(y)
-        self.guidance_scale = guidance_scale
+        self.guidance_scale, self.guidance_start = guidance_scale, guidance_start
         self._embed = y if callable(y) else partial(_embed, model, y, size)
         self._first = first
         self._embeddings: dict[str, LayoutEmbedding] = {}
@@ -80,8 +84,12 @@ class Denoiser:
         """What is under the noise of x `[N, C, h, w]` at timestep t."""
         scale = self.guidance_scale() if callable(self.guidance_scale) else self.guidance_scale
         self.scales.append(scale)
-        outputs = [self.output(part, t, scale) for part in x.split(self.chunk)]
+        outputs = [self.output(part, t, self.scale_at(t, scale)) for part in x.split(self.chunk)]
         return self.predict(x, t, torch.cat(outputs))
+
+    def scale_at(self, t: int, scale: float) -> float:
+        """What a scale that was asked for comes to at timestep t."""
+        return scale if t <= self.guidance_start * len(self.schedule) else 1.0
 
     def output(self, x: Tensor, t: int, scale: float) -> Tensor:
         """The guided network output, float32 `[N, 2C, h, w]`."""
@@ -90,7 +98,10 @@ class Denoiser:
         if scale == 0:
             return self._null(encoded, x, t, timesteps)
         if scale == 1 and self.scale_map is None:
-            return self._conditional(encoded, timesteps)
+            conditional = self._conditional(encoded, timesteps)
+            if self.listener is not None and self.scales[-1] != 1:  # guidance comes later
+                self.listener(x, conditional, conditional)
+            return conditional
         if self._pairs(x):
             conditional, null = self._both(encoded, timesteps)
         else:

@@ -371,7 +371,8 @@ class Engine:
                 return embedding.null(size)
             return embedding.of(marks, size, exact)
 
-        return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first)
+        start = request.guidance_start
+        return Denoiser(unet, self.schedule, embed, size, scales, self.chunk, areas, first, start)
 
     def _terms(self, plan: Plan, weights: TermWeights | None) -> Terms:
         if isinstance(self.guide, ClipGuide) and self.autoencoder is not None:

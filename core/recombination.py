@@ -72,6 +72,7 @@ class Replay:
     def __call__(self, x: Tensor, t: int) -> Prediction:
         before, conditional, null = (part.float() for part in next(self._steps))
         null = torch.cat([null, null], dim=1)
-        output = self._denoise.guided(conditional, null, self._scale)
+        scale = self._denoise.scale_at(t, self._scale)
+        output = self._denoise.guided(conditional, null, scale)
         there = self._denoise.predict(before, t, output)
         return self._denoise.prediction(x, t, there.x0 + (x - before), there.v)

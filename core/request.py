@@ -70,6 +70,8 @@ class SampleRequest:
     steps: number of denoising steps, or an official respacing such as `"10,10,20"` or `"ddim25"`.
     guidance_scale: s of classifier-free guidance; 1 means off (one pass a step). A tuple holds one
     value per step: that is what a `Result` carries when the scale was moved during the sample.
+    guidance_start: where on the way down guidance begins, as a share of the timesteps: 1 from the
+    first step, 0.5 in the cleaner half; before, s is 1 (docs/decisions/023).
     seed, count: picture i of `count` is the picture of seed + i, whatever the count.
     size: (height, width) of the picture; None takes the layout's own, rounded to what the model
     can.
@@ -97,6 +99,7 @@ class SampleRequest:
     steps: int | str = 25
     sampler: str = SAMPLER_NAMES[0]
     guidance_scale: float | tuple[float, ...] = 1.5
+    guidance_start: float = 1.0
     seed: int = 0
     count: int = 1
     eta: float = 0.0
@@ -133,6 +136,11 @@ class SampleRequest:
                 all(0 <= s <= MAX_GUIDANCE for s in self.scales),
                 f"guidance scale {self.guidance_scale}",
                 f"0 to {MAX_GUIDANCE:g}",
+            ),
+            (
+                0 < self.guidance_start <= 1,
+                f"guidance start {self.guidance_start}",
+                "above 0, to 1",
             ),
             (self.term_rule in RULE_NAMES, f"rule {self.term_rule!r}", " or ".join(RULE_NAMES)),
         )
@@ -207,6 +215,7 @@ class SampleRequest:
             "sampler": self.sampler,
             "steps": self.steps,
             "guidance_scale": self.guidance_scale,
+            "guidance_start": self.guidance_start,
             "eta": self.eta,
         }
         return {

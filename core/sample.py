@@ -251,6 +251,7 @@ def template_request(
         steps=args.steps,
         sampler=args.sampler,
         guidance_scale=guidance,
+        guidance_start=args.guidance_start,
         seed=args.seed,
         count=args.count,
         eta=args.eta,
@@ -300,6 +301,13 @@ def add_sampling_options(
     add("--steps", type=_steps, default=25, help="a number, or a respacing such as ddim25 (25)")
     add("--sampler", default=SAMPLER_NAMES[0], help=f"one of {', '.join(SAMPLER_NAMES)}")
     add("--guidance", type=guidance, default="1.5", help="guidance scale, 1 = off (1.5)")
+    add(
+        "--guidance-start",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="of the timesteps, from the clean end, at which guidance acts (1: all)",
+    )
     add(
         "--student",
         action="store_true",

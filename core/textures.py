@@ -16,6 +16,7 @@ from core.model.unet import SDMUNet
 
 TIMESTEP = 50  # that the encoder is told: latents with a trace of noise
 LEVELS = 2  # of the encoder that are compared: 1/8 and 1/16 of the picture
+MOST_LABELS = 4  # of a picture that are compared: the largest that both have
 LEAST_PLACES = 4.0  # of a label in both pictures, in cells of 1/8, or it is not compared
 
 
@@ -54,14 +55,21 @@ class LabelTextures(nn.Module):
 
         shares, their_shares: of the labels in each latent pixel, `[N, labels, h, w]`.
         """
+        common = torch.minimum(shares.sum((2, 3)), their_shares.sum((2, 3)))
+        common, labels = common.topk(min(MOST_LABELS, common.shape[1]), dim=1)
+        shares, their_shares = (_chosen(part, labels) for part in (shares, their_shares))
         with torch.no_grad():
             aims = self.textures(self.maps(wanted), their_shares)
         mine = self.textures(self.maps(x), shares)
-        common = torch.minimum(shares.sum((2, 3)), their_shares.sum((2, 3)))
         weight = torch.where(common >= LEAST_PLACES, common.sqrt(), 0)
         weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-6)
         parts = [products_distance(a, b) for a, b in zip(mine, aims, strict=True)]
         return sum((weight * part).sum(1) for part in parts) / len(parts)
+
+
+def _chosen(shares: Tensor, labels: Tensor) -> Tensor:
+    """The shares of each sample's `labels` `[N, k]` alone: `[N, k, h, w]`."""
+    return torch.take_along_dim(shares, labels[:, :, None, None], dim=1)
 
 
 def label_products(features: Tensor, shares: Tensor) -> Tensor:

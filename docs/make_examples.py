@@ -30,8 +30,14 @@ def pictures(engine: Engine, example: Example, seed: int, count: int) -> list[Re
     """The pictures of `count` seeds from `seed` on."""
     palette = Palette.load(PALETTE)
     layout = Layout(read_labels(example.layout, palette).labels, palette)
-    scale = example.guidance_scale
-    request = SampleRequest(layout, guidance_scale=scale, seed=seed, count=count, preview_every=0)
+    request = SampleRequest(
+        layout,
+        guidance_scale=example.guidance_scale,
+        guidance_start=example.guidance_start,
+        seed=seed,
+        count=count,
+        preview_every=0,
+    )
     return [event for event in engine.sample(request) if isinstance(event, Result)]
 
 

@@ -27,7 +27,6 @@ from core.sample import DEFAULT_WEIGHTS
 from core.sheets import sheet
 
 FOLDER = Path(__file__).parent / "sheets"
-GUIDANCE = 2.0
 ACROSS = 4  # layouts of a folder in a row, each beside its picture
 SHOWN = 192  # pixels of a picture's longer side where many are on a sheet
 SIZES = ((128, 128), (256, 256), (384, 384), (512, 512), (768, 768), (256, 512), (384, 768))
@@ -38,8 +37,8 @@ Cell = tuple[np.ndarray, str]
 class Maker:
     """Pictures of one engine, with one guidance scale."""
 
-    def __init__(self, weights: Path, guidance: float) -> None:
-        self.engine, self.guidance = Engine.open(weights), guidance
+    def __init__(self, weights: Path, guidance: float, start: float) -> None:
+        self.engine, self.guidance, self.start = Engine.open(weights), guidance, start
         self.palette = self.engine.info.palette
 
     def layout(self, path: Path) -> Layout:
@@ -49,8 +48,9 @@ class Maker:
         return to_color(layout.labels, self.palette)
 
     def picture(self, layout: Layout, **settings) -> Result:
-        request = SampleRequest(layout, guidance_scale=self.guidance, seed=1, preview_every=0)
-        request = replace(request, **settings)
+        request = SampleRequest(layout, seed=1, preview_every=0)
+        guided = {"guidance_scale": self.guidance, "guidance_start": self.start}
+        request = replace(request, **(guided | settings))
         return next(e for e in self.engine.sample(request) if isinstance(e, Result))
 
     # -- the sheets -------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ class Maker:
             row: list[Cell] = []
             for size in SIZES:
                 layout = Layout(nearest_resize(scene.labels, size), self.palette)
-                made = self.picture(layout, guidance_scale=example.guidance_scale)
+                made = self.picture(layout)
                 half = cv2.resize(made.image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
                 row.append((half, f"{size[1]} x {size[0]}, {made.seconds:.1f} s"))
             yield row
@@ -90,7 +90,7 @@ class Maker:
             layout = self.layout(example.layout)
             row: list[Cell] = [(_small(self.colours(layout)), example.name)]
             for settings in tried:
-                made = self.picture(layout, guidance_scale=example.guidance_scale, **settings)
+                made = self.picture(layout, **settings)
                 who = "student" if made.request.student else "model"
                 text = f"{who}, {settings['steps']} steps, {made.seconds * 1000:.0f} ms"
                 row.append((_small(made.image), text))
@@ -136,11 +136,12 @@ def main() -> None:
     parser.add_argument("sheet", choices=("layouts", "sizes", "steps", "guidance"))
     parser.add_argument("folder", type=Path, nargs="?", help="label maps, for the first sheet")
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
-    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--guidance", type=float, default=EXAMPLES[0].guidance_scale)
+    parser.add_argument("--guidance-start", type=float, default=EXAMPLES[0].guidance_start)
     options = parser.parse_args()
     if (options.sheet == "layouts") != (options.folder is not None):
         parser.error("the sheet of layouts, and it alone, needs a folder of label maps")
-    maker = Maker(options.weights, options.guidance)
+    maker = Maker(options.weights, options.guidance, options.guidance_start)
     make: dict[str, Callable[[], Iterator[list[Cell]]]] = {
         "layouts": lambda: maker.layouts(options.folder),
         "sizes": maker.sizes,

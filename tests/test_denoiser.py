@@ -91,6 +91,19 @@ def test_the_scale_may_change_between_steps(make_unet, scene):
     assert denoise.scales == [1.0, 3.0, 2.0]
 
 
+def test_guidance_acts_in_a_part_of_the_walk(make_unet, scene):
+    """Above its start the step is that of no guidance, in one pass; from there on as ever."""
+    network, (x, y) = Counted(make_unet()), scene
+    late = Denoiser(network, SCHEDULE, y, (16, 16), 3.0, guidance_start=0.5)
+    plain, full = (Denoiser(network, SCHEDULE, y, (16, 16), s) for s in (1.0, 3.0))
+    assert torch.equal(late(x, 501).eps, plain(x, 501).eps)
+    assert torch.equal(late(x, 500).eps, full(x, 500).eps)
+    assert late.scales == [3.0, 3.0]  # what was asked for
+    network.calls["decode"] = 0
+    late(x, 999)
+    assert network.calls["decode"] == 1
+
+
 @pytest.mark.parametrize("kind", ["eps", "v", "x0"])
 @pytest.mark.parametrize("scale", [1.0, 2.5])
 def test_everything_else_sees_eps_and_x0(make_unet, scene, kind, scale):

@@ -56,6 +56,14 @@ def test_only_the_last_guided_picture_can_be_recombined(engine, layout):
     assert engine.recombine(last.request, 3.0) is not None
 
 
+def test_where_guidance_begins_late_it_does_so_again(engine, layout):
+    """The steps before are walked as they were, whatever the scale."""
+    [result] = made(engine, layout, steps=8, guidance_start=0.5)
+    again = engine.recombine(result.request, 2.0)
+    assert difference(again, result.image) < 0.5
+    assert difference(engine.recombine(result.request, 4.0), result.image) > 0.1
+
+
 @pytest.mark.parametrize("fields", [{"guidance_scale": 1.0}, {"count": 2}])
 def test_without_both_branches_of_one_picture_there_is_nothing(engine, layout, fields):
     """Guidance was off, or many pictures were made at once."""

@@ -14,12 +14,13 @@ PALETTE = "landscape"  # that the scenes are painted with
 
 
 class Example(NamedTuple):
-    """One scene. seed, guidance_scale: what its picture is made with, 25 steps of the default."""
+    """One scene. seed, guidance_scale, guidance_start: of its picture; 25 steps of the default."""
 
     name: str
     title: str
     seed: int
-    guidance_scale: float = 2.0
+    guidance_scale: float = 3.0
+    guidance_start: float = 0.5
 
     @property
     def layout(self) -> Path:

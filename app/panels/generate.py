@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.icons import set_icon
-from app.settings import MAX_GUIDANCE, MAX_STEPS, MIN_GUIDANCE, GenerateSettings
+from app.settings import MAX_GUIDANCE, MAX_STEPS, MIN_GUIDANCE, MIN_START, GenerateSettings
 from app.tips import set_tip
 from core.request import MAX_SEED, SAMPLER_NAMES
 
@@ -111,7 +111,17 @@ class GeneratePanel(QWidget):
         self.guidance.valueChanged.connect(self._move_guidance)
         self.guidance_value = QLabel(alignment=Qt.AlignmentFlag.AlignRight)
         self.guidance_value.setFixedWidth(30)
-        return _row(self.guidance, self.guidance_value, stretch=(1, 0))
+        self.start = QSpinBox(minimum=round(MIN_START * 100), maximum=100, singleStep=5)
+        self.start.setPrefix("below ")
+        self.start.setSuffix(" %")
+        self.start.setFixedWidth(104)
+        self.start.setAccessibleName("Guidance below this share of the noise")
+        self.start.setToolTip(
+            "How noisy the picture may be for guidance to act; 100 % is from the first step.\n"
+            "Later is faster, and pictures of different seeds differ more."
+        )
+        self.start.valueChanged.connect(lambda value: self._edit(guidance_start=value / 100))
+        return _row(self.guidance, self.guidance_value, self.start, stretch=(1, 0, 0))
 
     def _build_seed(self) -> QLayout:
         self.seed = QSpinBox(minimum=0, maximum=MAX_SEED)
@@ -168,6 +178,7 @@ class GeneratePanel(QWidget):
             (self.steps.setValue, settings.steps),
             (self.sampler.setCurrentIndex, SAMPLER_NAMES.index(settings.sampler)),
             (self.guidance.setValue, round(settings.guidance_scale * TENTHS)),
+            (self.start.setValue, round(settings.guidance_start * 100)),
             (self.seed.setValue, settings.seed),
             (self.lock.setChecked, settings.seed_locked),
         )

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +253,11 @@ def test_a_recipe_may_hold_anything():
     moved = {"steps": "ddim40", "sampler": "ddim", "guidance_scale": [1, 4.0], "seed": 10**12}
     found = settings_of(moved, present)
     assert (found.steps, found.guidance_scale, found.sampler) == (40, 4.0, "ddim")
+    assert found.guidance_start == 1  # older pictures were guided from the first step
+    assert settings_of(moved | {"guidance_start": 0.3}, present).guidance_start == 0.3
+    assert settings_of(moved | {"guidance_start": "x"}, present) == replace(
+        found, guidance_start=present.guidance_start
+    )
     layout = Layout(np.zeros((8, 8), np.uint8), ADE)
     assert request_of(odd, layout) is None and request_of({}, layout) is None
 

@@ -58,7 +58,18 @@ def test_guidance_acts_on_the_running_sample(window, engine, qtbot):
     window.generate_panel.guidance.setValue(32)
     engine.go()
     until(qtbot, finished(window))
-    assert engine.scales == [2.0, 2.0, 3.2, 3.2, 3.2]
+    assert engine.scales == [3.0, 3.0, 3.2, 3.2, 3.2]
+
+
+def test_where_guidance_begins_is_a_setting(window, engine, qtbot):
+    """Below half of the noise, unless one says otherwise; it is in the request and the recipe."""
+    assert window.generate_panel.start.text() == "below 50 %"
+    for value in (50, 100, 30):
+        window.generate_panel.start.setValue(value)
+        window.studio.generate()
+        until(qtbot, finished(window))
+        request = window.studio.result.request
+        assert request.guidance_start == value / 100 == request.recipe()["guidance_start"]
 
 
 def test_cancel_stops_within_a_step(window, engine, qtbot):

@@ -23,6 +23,7 @@ def caption(window):
 @pytest.fixture
 def made(window, pen, qtbot):
     """The window with a picture of its scene, at guidance 2.0."""
+    window.generate_panel.guidance.setValue(20)
     window.studio.generate()
     until(qtbot, lambda: window.studio.result is not None and not window.studio.busy)
     return window
