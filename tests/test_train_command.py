@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 from core import train
 from core.checkpoint import Checkpoint
 from core.distillation import STOPS
-from core.model.spec import AutoencoderSpec, ModelSpec, spec_from_dict
+from core.model.spec import AutoencoderSpec, InstantSpec, ModelSpec
 from core.recipe import bundled_recipes
 from tests.trees import MAKERS
 
@@ -91,7 +92,9 @@ def test_every_recipe_of_ours_is_understood(recipe):
     """Every option exists, and so does every field of a spec."""
     args = train.parse(["--data", "photos", "--out", "run", "--recipe", str(recipe)])
     assert args.stage in train.STAGES and args.steps > 0
-    spec_from_dict(AutoencoderSpec if args.stage == "autoencoder" else ModelSpec, args.spec)
+    kinds = {"autoencoder": AutoencoderSpec, "instant": InstantSpec}
+    known = {field.name for field in fields(kinds.get(args.stage, ModelSpec))}
+    assert set(args.spec) <= known
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,13 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (  # the first is the scene of a first start
-    Example("lake", "Mountain lake", 8),
-    Example("arch", "Sea arch", 8),
-    Example("river", "Forest river", 7),
-    Example("meadow", "Flower meadow", 2),
+    Example("lake", "Mountain lake", 3),
+    Example("arch", "Sea arch", 3),
+    Example("river", "Forest river", 5),
+    Example("meadow", "Flower meadow", 3),
     Example("shore", "Wooded shore", 8),
-    Example("waterfall", "Waterfall", 1),
-    Example("beach", "Beach rock", 8),
-    Example("dunes", "Dunes", 7),
-    Example("village", "Village", 3),
+    Example("waterfall", "Waterfall", 5),
+    Example("beach", "Beach rock", 5),
+    Example("dunes", "Dunes", 8),
+    Example("village", "Village", 7),
 )
