@@ -48,7 +48,7 @@ def _run(args: argparse.Namespace) -> int:
     from core.device import use_threads
 
     use_threads(args.threads)
-    run = Run(machine(), [], {})
+    run = Run(machine() | {"clock": args.clock}, [], {})
     say(in_words(run.machine))
     if args.curves:
         return _curves(args, run)

@@ -138,9 +138,8 @@ def size_curve(weights: Path, timer: Timer) -> Curve:
         [side**2 for side in SIZES],
         panels | ({"Peak memory: MB": memory} if memory else {}),
         "Attention compares every place of the latents at a quarter of their resolution with every "
-        "other one: its share grows with the square of the pixels, but is small up to 1024. Caches "
-        "no longer hold the maps of large pictures, which costs more than attention does. Memory "
-        "begins with what the libraries and the weights take.",
+        "other one: its share grows with the square of the pixels, and does not show up to 1024. "
+        "Memory begins with what the libraries and the weights take.",
     )
 
 

@@ -39,9 +39,10 @@ def in_words(facts: dict) -> str:
     """The facts in one sentence."""
     wide = ", ".join(facts["instructions"]) or "no wide instructions that were recognised"
     gpu = f" and {facts['gpu']}" if "gpu" in facts else ""
+    clock = "; times of the processor" if facts.get("clock") == "processor" else ""
     return (
         f"{facts['cores']} cores ({facts['processor']}; {wide}){gpu}, {facts['threads']} threads, "
-        f"torch {facts['torch']}, Python {facts['python']}, {facts['system']}"
+        f"torch {facts['torch']}, Python {facts['python']}, {facts['system']}{clock}"
     )
 
 
