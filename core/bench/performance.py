@@ -14,7 +14,7 @@ from core.files import atomic_path, writing
 HEAD = """# How fast it is
 
 Written by `python -m core.bench --write docs`; do not edit. How it is measured, and what was tried:
-[023](decisions/023-how-speed-is-measured.md).
+[024](decisions/024-how-speed-is-measured.md).
 
 *Plain* is the procedure of the papers as `tests/reference` has it: two full passes a guided step,
 nothing kept, float32, timed alternately in the same run. For pictures of the bundled model it is

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from core.model.surroundings import Surroundings
 
-SMALL_MAP, NARROW = 32 * 32, 16  # pixels, channels of a group; docs/decisions/023 has the times
+SMALL_MAP, NARROW = 32 * 32, 16  # pixels, channels of a group; docs/decisions/024 has the times
 
 # 1 + gamma and beta of one place that reads the layout, each [N or 1, C, H, W]: once per layout
 Modulation = tuple[Tensor, Tensor]
