@@ -68,7 +68,9 @@ class User:
         QMessageBox.question = lambda *args: _consent(args[3])
 
     def choose(self) -> tuple[str, Act]:
-        """The next act, and its name."""
+        """The next act, and its name. A question that came late is answered first."""
+        for _ in self._consent():
+            pass
         (act,) = self.chance.choices(list(self.acts), list(self.acts.values()))
         return act.__name__, act()
 
@@ -334,7 +336,7 @@ class User:
             box.setChecked(box.isEnabled())
             yield 0.01
         dialog.start()
-        yield lambda: QApplication.activeModalWidget() is None
+        yield lambda: not isinstance(QApplication.activeModalWidget(), ExportDialog)
         self._tidy()
 
     def trace(self) -> Act:
