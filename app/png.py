@@ -15,8 +15,8 @@ from PIL import Image
 from core.conversion import label_counts
 from core.labelmap import MAX_PIXELS
 from core.palette import Palette
+from core.png_chunks import SIGNATURE, lengths_fit
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_END = 33  # bytes: the signature and the IHDR chunk
 FAST = 1  # level of zlib: a fraction of the time for a few more bytes
 STRIP = 64  # rows
@@ -119,6 +119,8 @@ def check_png(data: bytes) -> None:
     """Refuse, before a pixel is decoded, what is no PNG or is larger than any picture of ours."""
     if not data.startswith(SIGNATURE) or len(data) < HEADER_END:
         raise ValueError("a picture in it is not a PNG")
+    if not lengths_fit(data):
+        raise ValueError("a picture in it is damaged")
     width, height = struct.unpack(">II", data[16:24])
     if not 0 < width * height <= MAX_PIXELS:
         raise ValueError(f"a picture in it has {width} × {height} pixels, which is too large")

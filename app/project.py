@@ -13,12 +13,14 @@ recovery copy is the same without `history` and `layouts`: these lie beside it i
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from struct import error as StructError
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
@@ -29,7 +31,8 @@ from app.guiding.plain import from_plain, to_plain
 from app.guiding.term import Table
 from app.record import Record
 from app.shelf import Shelf
-from core.errors import InputError
+from core.archive import DAMAGE, read_member
+from core.errors import InputError, brief
 from core.files import atomic_path, writing
 from core.palette import Palette, PaletteError
 
@@ -39,6 +42,7 @@ VERSION = 1
 INDEX, LABELS = "project.json", "labels.png"
 MAX_INDEX, MAX_LABELS, MAX_PICTURE = 2**26, 2**27, 2**29  # bytes: no file of ours comes near
 MAX_FILES = 200_000
+TORN = (BadZipFile, EOFError, StructError, OverflowError, zlib.error)  # no zip any more
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,13 +164,22 @@ def _read(path: Path, inside: bool) -> Project:
         raise InputError(f"There is no file {path}.") from None
     except PaletteError as error:
         raise InputError(f"{path} cannot be opened: {error}") from error
-    except (BadZipFile, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path} is not a whole project file: it is damaged or was cut off. "
-            "Open an older copy of it."
-        ) from error
-    except (ValueError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path} cannot be opened: {error}.") from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # it points to a place before its own beginning
+            raise _torn(path) from error
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except TORN as error:
+        raise _torn(path) from error
+    except DAMAGE as error:
+        reason = brief(error, 400).removesuffix(".")
+        raise InputError(f"{path} cannot be opened: {reason}.") from error
+
+
+def _torn(path: Path) -> InputError:
+    return InputError(
+        f"{path} is not a whole project file: it is damaged or was cut off. "
+        "Open an older copy of it."
+    )
 
 
 def _checked_names(archive: ZipFile) -> set[str]:
@@ -234,13 +247,9 @@ def _part(index: Mapping, name: str, kind: type) -> Any:
 
 def _member(archive: ZipFile, name: str, limit: int) -> bytes:
     try:
-        info = archive.getinfo(name)
+        return read_member(archive, name, limit)
     except KeyError:
-        raise ValueError(f"its file {name} is missing") from None
-    if info.file_size > limit:
-        raise ValueError(f"its file {name} would take {info.file_size:,} bytes")
-    with archive.open(info) as file:
-        return file.read(limit)
+        raise ValueError(f"its file {brief(name)} is missing") from None
 
 
 def _read_labels(archive: ZipFile, palette: Palette, size: tuple[int, int]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -20,6 +21,7 @@ from app.project import Project, is_project, read_project, write_project
 from app.scene import Scene
 from app.session import LeftBehind
 from app.settings import GenerateSettings
+from app.shelf import read_history
 from app.studio import Studio
 from app.tools import TOOLS
 from core.errors import InputError
@@ -221,7 +223,7 @@ def _read_shown(path: Path, project: Project) -> Result | None:
     record = next((record for record in project.records if record.id == project.picture), None)
     if record is not None:
         with suppress(InputError, OSError, BadZipFile), ZipFile(path) as archive:
-            return read_result(record, project.palettes, archive.read)
+            return read_result(record, project.palettes, partial(read_history, archive))
     return None
 
 

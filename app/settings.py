@@ -107,7 +107,7 @@ class Store:
     def _read(self, name: str, default: Any) -> Any:
         try:
             return self._settings.value(f"generate/{name}", default, type=type(default))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return default
 
     @property
@@ -176,7 +176,7 @@ class Store:
         """Bytes that the pictures of a document may take."""
         try:
             limit = int(self._settings.value("history/limit_mb", HISTORY_LIMIT))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             limit = HISTORY_LIMIT
         return _clamp(limit, 1, MAX_HISTORY_LIMIT) * 2**20
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from app.session import Session
+from core.archive import DAMAGE, read_member
 from core.errors import InputError
 from core.files import atomic_path, writing
+
+LARGEST = 2**29  # bytes of a file of the history: none of ours comes near
 
 
 class Shelf:
@@ -52,16 +55,18 @@ class Shelf:
                 return path.open("rb")
             if self._archive is not None:
                 return self._archive.open(name)
-        except (KeyError, BadZipFile, OSError, ValueError) as error:
+        except (OSError, *DAMAGE) as error:
             raise _unreadable(name) from error
         raise _unreadable(name)
 
     def read(self, name: str) -> bytes:
         """The bytes of the file. Raises `InputError` if it is missing or damaged."""
+        if not self.session.find(name) and self._archive is not None:
+            return read_history(self._archive, name)
         with self.open(name) as file:
             try:
                 return file.read()
-            except (BadZipFile, OSError) as error:
+            except OSError as error:
                 raise _unreadable(name) from error
 
     def rescue(self, name: str) -> None:
@@ -74,6 +79,14 @@ class Shelf:
         path = self.session.find(name)
         if path:
             path.unlink(missing_ok=True)
+
+
+def read_history(archive: ZipFile, name: str) -> bytes:
+    """The bytes of a file of the history in a project. Raises `InputError` if it is damaged."""
+    try:
+        return read_member(archive, name, LARGEST)
+    except (OSError, *DAMAGE) as error:
+        raise _unreadable(name) from error
 
 
 def put(folder: Path, name: str, data: bytes) -> None:

@@ -44,7 +44,7 @@ def names_beside(path: Path, rgb: np.ndarray) -> tuple[str, ...]:
     if not found or not fits(rgb):
         return ()
     names: dict[int, str] = {}
-    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+    with suppress(OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         names = _of_json(_text(path.with_name(f"{found['name']}.json")))
     if not names:
         with suppress(OSError, ValueError):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.base import Base
-from core.errors import InputError
+from core.errors import InputError, brief
 from core.files import atomic_path, unwritable
 from core.header import HEADER_KEY
 from core.lora import merged
@@ -45,6 +46,7 @@ from core.model.spec import (
 from core.model.unet import SDMUNet
 from core.palette import Palette
 from core.schedule import ScheduleSpec
+from core.tensor_file import is_finite
 from core.words import Vocabulary
 
 FORMAT = 1
@@ -97,8 +99,8 @@ class Checkpoint:
                 metadata = file.metadata() or {}
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
-                f"{path} is no complete safetensors file ({error}). Perhaps it is cut off: copy it "
-                "again."
+                f"{path} is no complete safetensors file ({brief(error)}). Perhaps it is cut off: "
+                "copy it again."
             ) from error
         if HEADER_KEY not in metadata:
             raise CheckpointError(
@@ -113,35 +115,32 @@ class Checkpoint:
             data = json.loads(text)
             if data["format"] != FORMAT:
                 raise CheckpointError(
-                    f"{path} has format {data['format']}, this program reads {FORMAT}. "
+                    f"{path} has format {brief(data['format'])}, this program reads {FORMAT}. "
                     "Update SDM Studio."
                 )
-            spec = data["spec"] and ModelSpec.from_dict(data["spec"])
-            alone = data["autoencoder"] and spec_from_dict(AutoencoderSpec, data["autoencoder"])
-            segmenter = data.get("segmenter") and spec_from_dict(SegmenterSpec, data["segmenter"])
-            base = data.get("base") and spec_from_dict(Base, data["base"])
-            guidance = data.get("guidance") and spec_from_dict(SceneEncoderSpec, data["guidance"])
-            words = data.get("vocabulary")
+            if not isinstance(data["training"], dict) or not isinstance(data["licence"], str):
+                raise CheckpointError(f"The header of {path} is damaged: training or licence.")
             return cls(
                 palette=Palette.from_dict(data["palette"], where=str(path)),
-                spec=spec,
+                spec=_there(ModelSpec.from_dict, data["spec"]),
                 schedule=spec_from_dict(ScheduleSpec, data["schedule"]),
-                autoencoder=alone,
-                segmenter=segmenter,
-                base=base,
-                spade=data.get("spade") and spade_spec(data["spade"]),
-                guidance=guidance,
-                vocabulary=words and Vocabulary.from_dict(words),
+                autoencoder=_there(partial(spec_from_dict, AutoencoderSpec), data["autoencoder"]),
+                segmenter=_there(partial(spec_from_dict, SegmenterSpec), data.get("segmenter")),
+                base=_there(partial(spec_from_dict, Base), data.get("base")),
+                spade=_there(spade_spec, data.get("spade")),
+                guidance=_there(partial(spec_from_dict, SceneEncoderSpec), data.get("guidance")),
+                vocabulary=_there(Vocabulary.from_dict, data.get("vocabulary")),
                 training=data["training"],
                 licence=data["licence"],
                 path=path,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             if isinstance(error, CheckpointError):
                 raise
             known = isinstance(error, InputError)
             detail = str(error) if known else f"{type(error).__name__}: {error}"
-            raise CheckpointError(f"The header of {path} cannot be used: {detail}") from error
+            detail = brief(detail, 500).removesuffix(".")
+            raise CheckpointError(f"The header of {path} cannot be used: {detail}.") from error
 
     def save(
         self, path: str | Path, modules: Mapping[str, Mapping[str, Tensor]], dtype: torch.dtype
@@ -254,21 +253,32 @@ class Checkpoint:
     def _filled(
         self, make: type[nn.Module], spec: Any, part: str, place: Place = Tensor.float
     ) -> Any:
-        with torch.device("meta"):  # no time lost on random weights
-            module = make(spec)
+        module = self._built(make, spec)
         state = self._state(part, place)
         wanted = {k: v.shape for k, v in module.state_dict().items()}
         bad = [k for k in wanted if k not in state or state[k].shape != wanted[k]] + sorted(
             state.keys() - wanted
         )
         if bad:
-            found = list(state[bad[0]].shape) if bad[0] in state else "missing"
+            found = brief(list(state[bad[0]].shape) if bad[0] in state else "missing")
             raise CheckpointError(
-                f"{self.path} does not fit its own header: {part}.{bad[0]} is {found}, expected "
-                f"{list(wanted.get(bad[0], ())) or 'nothing'}. The file is damaged or hand-made."
+                f"{self.path} does not fit its own header: {part}.{brief(bad[0])} is {found}, "
+                f"expected {list(wanted.get(bad[0], ())) or 'nothing'}. The file is damaged or "
+                "hand-made."
             )
         module.load_state_dict(state, assign=True)
         return module.eval().requires_grad_(False)
+
+    def _built(self, make: type[nn.Module], spec: Any) -> nn.Module:
+        try:
+            with torch.device("meta"):  # no time lost on random weights
+                return make(spec)
+        except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
+            reason = brief(str(error) or type(error).__name__).removesuffix(".")
+            raise CheckpointError(
+                f"The header of {self.path} describes a network that cannot be built: {reason}. "
+                "The file is damaged or hand-made."
+            ) from error
 
     def _state(self, part: str, place: Place = Tensor.float) -> dict[str, Tensor]:
         """The tensors of a part, placed, with those of the base below them."""
@@ -278,10 +288,10 @@ class Checkpoint:
         try:
             state = merged(self.open_base()._state(part), updates, self.base.scale)
             return {name: place(state.pop(name)) for name in list(state)}
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError) as error:  # also of two files that ride on each other
             raise CheckpointError(
-                f"{self.path} does not fit its own base {self.base.name}: {error}. The file is "
-                "damaged or hand-made."
+                f"{self.path} does not fit its own base {brief(self.base.name)}: {brief(error)}. "
+                "The file is damaged or hand-made."
             ) from error
 
     def _tensors(self, part: str, place: Place) -> dict[str, Tensor]:
@@ -297,10 +307,25 @@ class Checkpoint:
             for first in range(0, len(names), MAPPED):
                 with safe_open(self.path, "pt") as file:
                     for name in names[first : first + MAPPED]:
-                        state[name.removeprefix(f"{part}.")] = place(file.get_tensor(name))
+                        tensor = file.get_tensor(name)
+                        self._check_numbers(name, tensor)
+                        state[name.removeprefix(f"{part}.")] = place(tensor)
             return state
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{self.path} cannot be read: {error}.") from error
+            raise CheckpointError(f"{self.path} cannot be read: {brief(error)}.") from error
+
+    def _check_numbers(self, name: str, tensor: Tensor) -> None:
+        """One weight that is no number makes a picture of nothing; here its name is known."""
+        if not is_finite(tensor):
+            raise CheckpointError(
+                f"{self.path} has weights that are no numbers (NaN or infinity), in {name}. The "
+                "file is damaged, or its training failed: take an earlier one."
+            )
+
+
+def _there(read: Callable[[Any], Any], data: Any) -> Any:
+    """What `read` makes of a part of the header; None where the file has no such part."""
+    return None if data is None else read(data)
 
 
 SPADES = {"compact": InstantSpec, "official": SpadeSpec}

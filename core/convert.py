@@ -30,7 +30,7 @@ from core.errors import InputError
 from core.files import writing
 from core.model.spec import ModelSpec
 from core.model.unet import SDMUNet
-from core.official import check, read_state
+from core.official import check, read_state, sound
 from core.palette import Palette
 from core.schedule import ScheduleSpec
 from core.tensor_file import Entry, write_tensors
@@ -68,7 +68,7 @@ def convert(
     training = {"converted_from": source.name}
     header = Checkpoint(palette, spec, ScheduleSpec(schedule), training=training, licence=licence)
     entries = [
-        Entry(f"unet.{name}", shape, lambda name=name: state[name])
+        Entry(f"unet.{name}", shape, lambda name=name: sound(source, name, state[name]))
         for name, shape in expected.items()
     ]
     with writing(out):

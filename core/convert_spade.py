@@ -14,7 +14,7 @@ from core.checkpoint import Checkpoint
 from core.files import writing
 from core.model.spade import SpadeEncoder, SpadeGenerator, folded_name, folded_tensor
 from core.model.spec import SpadeSpec, spec_from_dict
-from core.official import check, read_state
+from core.official import check, read_state, sound
 from core.palette import Palette
 from core.tensor_file import Entry, write_tensors
 
@@ -89,4 +89,8 @@ def _entries(
     for name, shape in expected.items():
         new = folded_name(name)
         if new is not None:
-            yield Entry(f"spade.{part}.{new}", shape, partial(folded_tensor, state, name))
+            yield Entry(f"spade.{part}.{new}", shape, partial(_folded, path, state, name))
+
+
+def _folded(path: Path, state: Mapping[str, Tensor], name: str) -> Tensor:
+    return sound(path, name, folded_tensor(state, name))

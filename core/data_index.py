@@ -40,14 +40,24 @@ def indexed(root: Path, tree: Tree, split: str) -> Scan:
     root = root.resolve()
     path = cache_folder() / f"index-{_key(root, tree.name, split)}.json"
     known = _read(path)
-    with suppress(KeyError, TypeError, OSError):
-        folders = known["folders"]
+    with suppress(KeyError, TypeError, ValueError, AttributeError, OSError):
+        folders, problems = known["folders"], known["problems"]
         if folders and all(os.stat(root / f).st_mtime_ns == t for f, t in folders.items()):
-            rows = [(*row[:4], tuple(row[4])) for row in known["rows"]]
-            return Scan(rows, known["problems"], folders)
+            rows = [_row(row) for row in known["rows"]]
+            return Scan(rows, [str(one) for one in problems], folders)
     found = scan(root, tree, split)
     _write(path, vars(found))
     return found
+
+
+def _row(row: list) -> tuple[str, str, str, str, tuple[str, ...]]:
+    """A row of a `Scan`. Raises `ValueError` for what no scan writes: it would lead elsewhere."""
+    name, *files, parts = row
+    image, labels, instances = files
+    for one in (name, *files, *parts):
+        if not isinstance(one, str) or one.startswith("/") or ".." in one.split("/"):
+            raise ValueError(one)
+    return name, image, labels, instances, tuple(parts)
 
 
 class Checked:
@@ -56,7 +66,8 @@ class Checked:
     def __init__(self, root: Path, palette: Palette) -> None:
         meaning = json.dumps([palette.raw_to_id.tolist(), palette.instance_edges])
         self.path = cache_folder() / f"checked-{_key(root.resolve(), meaning)}.json"
-        self._stamps: dict[str, str] = _read(self.path).get("stamps", {})
+        stamps = _read(self.path).get("stamps")
+        self._stamps: dict[str, str] = stamps if isinstance(stamps, dict) else {}
         self._new: dict[str, str] = {}
 
     def is_good(self, pair: Pair) -> bool:

@@ -20,15 +20,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from core.data_index import Checked, indexed
 from core.data_trees import BY_NAME, TRAIN, DatasetError, Pair, recognise
-from core.labelmap import layout_edges, nearest_resize
+from core.errors import brief
+from core.labelmap import MAX_PIXELS, layout_edges, nearest_resize
 from core.palette import Palette
 from core.part_masks import merged_parts
 from core.pixels import from_pixels
+from core.png_chunks import SIGNATURE, lengths_fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,20 +109,37 @@ def read_photo(path: Path) -> np.ndarray:
 
 def _read(path: Path, flags: int, indexed: bool = False) -> np.ndarray:
     try:
-        pixels = (
-            _read_indexed(path) if indexed else cv2.imdecode(np.fromfile(path, np.uint8), flags)
-        )
-    except (OSError, ValueError, cv2.error) as error:
-        raise DatasetError(f"{path} cannot be read: {error}.") from error
+        _check_size(path)
+        pixels = _read_indexed(path) if indexed else _decoded(path, flags)
+    except Image.UnidentifiedImageError:
+        pixels = None
+    except Exception as error:  # decoders raise nearly anything on a damaged file
+        raise DatasetError(f"{path} cannot be read: {brief(error)}.") from error
     if pixels is None:
         raise DatasetError(f"{path} is not a picture, or it is damaged.")
     return pixels
 
 
+def _check_size(path: Path) -> None:
+    """Refuse, before a pixel is decoded, what would fill the memory; its header tells."""
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+    except Image.DecompressionBombError:
+        width = height = MAX_PIXELS
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"it has more than {MAX_PIXELS:,} pixels")
+
+
+def _decoded(path: Path, flags: int) -> np.ndarray | None:
+    data = np.fromfile(path, np.uint8)
+    if data[:8].tobytes() == SIGNATURE and not lengths_fit(memoryview(data)):
+        return None
+    return cv2.imdecode(data, flags)
+
+
 def _read_indexed(path: Path) -> np.ndarray:
     """Values of a label PNG: palette indices stay indices (OpenCV would turn them into colours)."""
-    from PIL import Image
-
     with Image.open(path) as picture:
         values = np.array(picture)
     if values.ndim != 2:

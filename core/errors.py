@@ -12,6 +12,16 @@ SHORTAGE = (  # in lower case, as torch, OpenCV and the libraries below them wor
 )
 
 
+def brief(text: object, most: int = 200) -> str:
+    """What a file or another program says, fit for a sentence of ours.
+
+    It comes on one line, with nothing in it that cannot be shown, and is cut off at `most` signs.
+    """
+    said = str(text)
+    plain = "".join(sign if sign.isprintable() else " " for sign in said[: most + 1])
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
+
+
 class InputError(ValueError):
     """Something the user gave cannot be used.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from core.archive import read_array
 from core.data_trees import IMAGE_SUFFIXES
 from core.dataset import read_photo
 from core.errors import InputError
@@ -84,12 +84,8 @@ def _shard_key(network: FeatureNetwork, photos: Sequence[Path]) -> str:
 
 def _load(path: Path, rows: int) -> np.ndarray | None:
     """What the cache has, or None: a file that is missing or damaged is made again."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            features = arrays["features"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
-    return features if len(features) == rows else None
+    features = read_array(path, "features")
+    return features if features is not None and features.shape[:1] == (rows,) else None
 
 
 def _save(path: Path, features: np.ndarray) -> None:

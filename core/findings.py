@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from core.archive import read_array
 from core.files import atomic_path, writing
 
 
@@ -50,11 +50,7 @@ def _key(how: str, given: Sequence[np.ndarray]) -> str:
 
 def load_array(path: Path) -> np.ndarray | None:
     """What `save_array` wrote, or None: a file that is missing or damaged is made again."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return arrays["found"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
+    return read_array(path, "found")
 
 
 def save_array(path: Path, array: np.ndarray) -> None:

@@ -22,7 +22,7 @@ def read_header(path: str | Path) -> dict:
         return json.loads(text)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no checkpoint of SDM Studio.") from error
 
 

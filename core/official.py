@@ -6,11 +6,13 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
 
-from core.errors import InputError
+from core.errors import InputError, brief
+from core.tensor_file import is_finite
 
 SHOWN = 8  # differences that a sentence names before it only counts
 
@@ -41,6 +43,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 
 def _load(path: Path) -> object:
     try:
+        _refuse_packed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols: what matters is raised
             try:
@@ -52,12 +55,31 @@ def _load(path: Path) -> object:
             f"{path} holds more than tensors, and what it holds could run code when it is opened, "
             "so it was not opened. Ask its author for a plain state dict."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        reason = str(error).partition("\n")[0] or "it is empty"
+    except Exception as error:  # the reader of pickles raises nearly anything on a damaged file
+        reason = brief(str(error).partition("\n")[0] or "it is empty").removesuffix(".")
         raise OfficialError(
             f"{path} cannot be read as a file of torch.save: {reason}. Perhaps it is cut off: copy "
             "it again."
         ) from error
+
+
+def _refuse_packed(path: Path) -> None:
+    """torch packs nothing, so that it can be mapped; what is packed may be as large as it likes."""
+    if not is_zipfile(path):
+        return
+    with ZipFile(path) as archive:
+        if any(one.compress_type != ZIP_STORED for one in archive.infolist()):
+            raise ValueError("parts of it are packed, which torch.save never does")
+
+
+def sound(path: Path, name: str, tensor: Tensor) -> Tensor:
+    """The tensor `name` of a file. Raises `OfficialError` if a value in it is no number."""
+    if not is_finite(tensor):
+        raise OfficialError(
+            f"{path} has weights that are no numbers (NaN or infinity), in {brief(name)}. Take "
+            "another file of its author."
+        )
+    return tensor
 
 
 def compare(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
@@ -73,7 +95,7 @@ def compare(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
 
 def check(path: Path, state: Mapping[str, Tensor], expected: Mapping, what: str) -> None:
     """Raise `OfficialError` that names what differs, if anything does."""
-    lines = compare(state, expected)
+    lines = [brief(line) for line in compare(state, expected)]
     if lines:
         more = f" … and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
         raise OfficialError(f"{path} is not {what}: {'; '.join(lines[:SHOWN])}{more}.")

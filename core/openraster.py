@@ -11,7 +11,6 @@ import io
 import json
 import xml.etree.ElementTree as ET
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from core.archive import DAMAGE as ZIP_DAMAGE
+from core.archive import read_member
 from core.conversion import label_counts
-from core.errors import InputError
+from core.errors import InputError, brief
 from core.files import atomic_path, writing
 from core.labelmap import (
     MAX_PIXELS,
@@ -40,15 +41,7 @@ MAX_ENTRY = 1 << 28  # bytes of one file inside: more is an attack, no layer
 HALF = 128  # alpha from which a pixel belongs to a layer
 
 # What the readers of zip, XML and JSON raise on a damaged file.
-DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-    ET.ParseError,
-)
+DAMAGE = (OSError, TypeError, LookupError, ET.ParseError, *ZIP_DAMAGE)
 
 
 class OpenRasterError(InputError):
@@ -147,7 +140,7 @@ def read_ora(path: str | Path, palette: Palette) -> OpenRaster:
         raise OpenRasterError(str(error)) from error
     except DAMAGE as error:
         raise OpenRasterError(
-            f"{path} cannot be read as OpenRaster, it may be damaged: {error}."
+            f"{path} cannot be read as OpenRaster, it may be damaged: {brief(error)}."
         ) from error
 
 
@@ -190,8 +183,8 @@ def _read_entries(path: Path, archive: zipfile.ZipFile, palette: Palette) -> Ope
 
 def _entry(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     if archive.getinfo(name).file_size > MAX_ENTRY:
-        raise OpenRasterError(f"{path} has a part, {name}, that is too big to open.")
-    return archive.read(name)
+        raise OpenRasterError(f"{path} has a part, {brief(name)}, that is too big to open.")
+    return read_member(archive, name, MAX_ENTRY)
 
 
 def _parse(path: Path, data: bytes) -> ET.Element:

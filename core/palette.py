@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InputError
+from core.errors import InputError, brief
 from core.files import atomic_path, unwritable
 
 PALETTE_DIR = Path(__file__).resolve().parent.parent / "palettes"
@@ -87,14 +87,15 @@ class Palette:
                 f"There is no palette {str(name_or_path)!r}. Bundled palettes are {known}; "
                 "for your own, give the path of a .toml file."
             ) from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise PaletteError(f"{path} cannot be read as a TOML palette: {error}") from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            reason = brief(error)
+            raise PaletteError(f"{path} cannot be read as a TOML palette: {reason}.") from error
         return cls.from_dict({"name": path.stem, **data}, where=str(path))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "palette") -> Palette:
         """Build from plain data, as a TOML file or `to_dict` gives it."""
-        classes = data.get("classes")
+        classes = data.get("classes") if isinstance(data, Mapping) else None
         if not isinstance(classes, list | tuple):
             raise PaletteError(f"{where} lacks its list of [[classes]].")
         checked = {**data, "classes": tuple(_label_class(item, where) for item in classes)}
@@ -102,7 +103,7 @@ class Palette:
             _check_types(cls, checked)
             return cls(**checked)
         except (PaletteError, TypeError) as error:
-            raise PaletteError(f"{where}: {error}") from None
+            raise PaletteError(f"{where}: {brief(error, 400).removesuffix('.')}.") from None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: the inverse of `from_dict`."""
@@ -234,9 +235,11 @@ def _label_class(item: Mapping[str, Any], where: str) -> LabelClass:
         _check_types(LabelClass, data)
         return LabelClass(**data)
     except KeyError as error:
-        raise PaletteError(f"{where}: the label {item} lacks its {error}.") from None
+        raise PaletteError(f"{where}: the label {brief(item)} lacks its {error}.") from None
     except (TypeError, ValueError) as error:
-        raise PaletteError(f"{where}: the label {item} cannot be read: {error}.") from None
+        raise PaletteError(
+            f"{where}: the label {brief(item)} cannot be read: {brief(error)}."
+        ) from None
 
 
 def _check_types(cls: type, data: Mapping[str, Any]) -> None:

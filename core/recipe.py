@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Collection
 from pathlib import Path
 
-from core.errors import InputError
+from core.errors import InputError, brief
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 
@@ -42,14 +42,14 @@ def read_recipe(name_or_path: str | Path, options: Collection[str]) -> list[str]
         given = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is no TOML file: {error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecipeError(f"{path} is no TOML file: {brief(error)}.") from error
     words: list[str] = []
     for key, value in given.items():
         if key not in options:
             raise RecipeError(
-                f"{path} says {key!r}, which no option is called. Run the command with --help for "
-                "the list."
+                f"{path} says {brief(repr(key))}, which no option is called. Run the command with "
+                "--help for the list."
             )
         if value is not False:
             words += [f"--{key}"] if value is True else [f"--{key}", _word(value)]

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import torch
@@ -85,11 +86,11 @@ class RunFolder:
         path = self.path / "log.csv"
         if distributed.rank() or not path.is_file():
             return
-        head, *rows = path.read_text().splitlines() or [""]
-        whole = [row for row in rows if row.count(",") == head.count(",")]  # a disk may fill up
-        kept = [row for row in whole if int(float(row.split(",")[0])) <= step]
+        lines = path.read_text("utf-8", errors="replace").splitlines() or [""]
+        whole = [row for row in lines if row.count(",") == lines[0].count(",")]  # a disk may fill
+        kept = [row for row in whole[1:] if _step_of(row) <= step]
         with self._writing(path), atomic_path(path) as part:
-            part.write_text("".join(f"{row}\n" for row in [head, *kept] if row))
+            part.write_text("".join(f"{row}\n" for row in [lines[0], *kept] if row), "utf-8")
 
     def write_sheet(self, stage: Stage, run: TrainRun) -> None:
         """A sheet of samples with the averaged weights."""
@@ -111,3 +112,11 @@ class RunFolder:
             raise TrainingError(
                 f"{unwritable(path, error)} The last complete checkpoint is intact."
             ) from error
+
+
+def _step_of(line: str) -> float:
+    """The step of a line of log.csv; infinite for what is none, which a killed run may leave."""
+    try:
+        return float(line.partition(",")[0])
+    except ValueError:
+        return inf

@@ -12,6 +12,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
 from pathlib import Path
 from threading import Event, Thread
 
@@ -52,11 +53,23 @@ def read_status(folder: Path) -> RunStatus | None:
     try:
         data = json.loads((folder / STATUS).read_text("utf-8"))
         known = {field.name for field in fields(RunStatus)}
-        return RunStatus(
+        found = RunStatus(
             **{k: v for k, v in data.items() if k in known} | {"words": tuple(data["words"])}
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+    return found if _is_whole(found) else None
+
+
+def _is_whole(status: RunStatus) -> bool:
+    """Whether every field is what it says: the file may be anybody's."""
+    texts = (status.state, status.text, *status.words)
+    numbers = (status.rate, status.time, status.seconds_left or 0.0)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(count) is int for count in (status.step, status.steps))
+        and all(type(number) in (int, float) and isfinite(number) for number in numbers)
+    )
 
 
 def ask_to_stop(folder: Path) -> None:

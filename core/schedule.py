@@ -17,6 +17,8 @@ from torch import Tensor
 
 from core.errors import InputError
 
+SCHEDULES = ("linear", "cosine")
+
 
 class ScheduleError(InputError):
     """A schedule or a respacing that does not exist."""
@@ -41,13 +43,22 @@ class Posterior(NamedTuple):
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """The training schedule; field names are the official ones."""
+    """The training schedule; field names are the official ones.
+
+    Raises `ScheduleError` for a name that does not exist.
+    """
 
     noise_schedule: str = "linear"  # or "cosine"
     diffusion_steps: int = 1000  # T
 
+    def __post_init__(self) -> None:
+        if self.noise_schedule not in SCHEDULES:
+            raise ScheduleError(
+                f"There is no noise schedule {self.noise_schedule!r}; linear and cosine exist."
+            )
+
     def build(self) -> Schedule:
-        """The schedule itself. Raises `ScheduleError` for an unknown name."""
+        """The schedule itself."""
         return Schedule(np.cumprod(1.0 - betas(self.noise_schedule, self.diffusion_steps)))
 
 
@@ -61,7 +72,7 @@ def betas(name: str, steps: int) -> np.ndarray:
             [math.cos((i / steps + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(steps + 1)]
         )
         return np.minimum(1 - abar[1:] / abar[:-1], 0.999)
-    raise ScheduleError(f"There is no noise schedule {name!r}; linear and cosine exist.")
+    raise ValueError(name)
 
 
 def posterior(abar: np.ndarray | float, abar_prev: np.ndarray | float) -> Posterior:

@@ -26,7 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 from core.dataset import sample_seed
 from core.device import PRECISIONS
 from core.distributed import rank
-from core.errors import InputError
+from core.errors import InputError, brief
 from core.files import atomic_path, unwritable
 from core.sharding import gathered, own, shard, shared_as, whole, with_share
 
@@ -186,9 +186,17 @@ class TrainRun:
                 {k: shared_as(v, present[k]) if k in present else v for k, v in model.items()}
             )
         except RuntimeError as error:
+            reason = brief(str(error).splitlines()[-1].strip()).removesuffix(".")
+            raise TrainingError(f"{path} holds another network: {reason}.") from error
+        try:
+            self._restore_averages(tensors)
+        except (KeyError, RuntimeError) as error:
             raise TrainingError(
-                f"{path} holds another network: {str(error).splitlines()[-1].strip()}"
+                f"{path} is no complete training state: {brief(error)} is missing or does not fit."
             ) from error
+
+    def _restore_averages(self, tensors: dict[str, Tensor]) -> None:
+        """The moving average, and what the optimiser remembers."""
         for name, parameter, averaged in zip(self.names, self.parameters, self.ema, strict=True):
             averaged.copy_(own(shared_as(tensors[f"ema.{name}"], parameter)))
             if f"exp_avg.{name}" in tensors:  # there are no moments before the first step
@@ -220,9 +228,11 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             header = json.loads(file.metadata()["run"])
+            if not isinstance(header["about"], dict) or type(header["step"]) is not int:
+                raise ValueError("its header is of no run")
             return header, {k: file.get_tensor(k) for k in file.keys()}
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{path} is no complete training state: {error}.") from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise TrainingError(f"{path} is no complete training state: {brief(error)}.") from error
 
 
 def _agrees(stored: Any, expected: Any) -> bool:

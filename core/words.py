@@ -135,8 +135,10 @@ class Vocabulary:
         Raises `UnknownWord` for the first word that it does not know, and `InputError` if nothing
         is asked for at all.
         """
+        if len(text) > MAX_TEXT:
+            raise InputError(f"The text has {len(text)} characters; {MAX_TEXT} can be read.")
         weights: dict[str, float] = {}
-        for word, factor in self._heard(text):
+        for word, factor in self._heard(tokens_of(text)):
             for name, weight in (word.of or {word.name: 1.0}).items():
                 weights[name] = weights.get(name, 0.0) + factor * weight
         weights = {name: weight for name, weight in weights.items() if weight}
@@ -152,11 +154,9 @@ class Vocabulary:
             if not self.free:
                 raise
 
-    def _heard(self, text: str) -> Iterator[tuple[Word, float]]:
+    def _heard(self, tokens: list[str]) -> Iterator[tuple[Word, float]]:
         """The words of a text, each with how much of it is wanted."""
-        if len(text) > MAX_TEXT:
-            raise InputError(f"The text has {len(text)} characters; {MAX_TEXT} can be read.")
-        tokens, place = tokens_of(text), 0
+        place = 0
         sign, listing, degree = 1.0, False, 1.0
         while place < len(tokens):
             token = tokens[place]
@@ -203,14 +203,14 @@ class Vocabulary:
 
     def unknown(self, text: str) -> tuple[UnknownWord, ...]:
         """Every word of a text that cannot be read: to be underlined."""
-        found = []
+        found, tokens = [], tokens_of(text[:MAX_TEXT])
         while not self.free:
             try:
-                list(self._heard(text[:MAX_TEXT]))
+                list(self._heard(tokens))
                 return tuple(found)
             except UnknownWord as error:
                 found.append(error)
-                text = re.sub(rf"(?<![\w'-]){re.escape(error.word)}(?![\w'-])", " ", text.lower())
+                tokens = [token for token in tokens if token != error.word]
         return ()
 
     def complete(self, start: str, count: int = 8) -> tuple[str, ...]:

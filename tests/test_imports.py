@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {  # what both window and models may know
+    "core.archive",
     "core.arranging",
     "core.conversion",
     "core.encodings",
@@ -23,6 +24,7 @@ SHARED = {  # what both window and models may know
     "core.palette",
     "core.picture",
     "core.placing",
+    "core.png_chunks",
     "core.recognition",
     "core.regions",
     "core.repaint",

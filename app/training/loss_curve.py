@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -26,9 +27,11 @@ def read_losses(log: Path) -> list[Point]:
     points = []
     for row in rows:
         try:
-            points.append((int(float(row["step"])), float(row["loss"])))
-        except (KeyError, TypeError, ValueError):  # a line that is being written
+            step, loss = int(float(row["step"])), float(row["loss"])
+        except (KeyError, TypeError, ValueError, OverflowError):  # a line that is being written
             continue
+        if isfinite(loss):
+            points.append((step, loss))
     return points
 
 

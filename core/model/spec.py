@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeVar
 
-from core.errors import InputError
+from core.errors import InputError, brief
 
 T = TypeVar("T")
+LARGEST = 65_536  # of any number in a stored spec: no network comes near
+MOST_BLOCKS = 32  # of a level: before a network is compared with its file, it is built, weightless
+MOST_LEVELS = 16
+MOST_STOPS = 1000
+# 0 means none, or the last step
+FROM_ZERO = ("full_width", "layout_labels", "words", "sentence", "phrases", "rank", "stops")
+FROM_MINUS_ONE = ("num_head_channels",)  # -1: num_heads counts instead
 UPSAMPLINGS = {"normal": 0, "more": 1, "most": 2}  # SPADE: doublings beyond five
 
 
@@ -228,10 +235,41 @@ class ModelSpec(PictureSpec):
 
 
 def spec_from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
-    """Build a frozen spec from JSON data: lists become tuples, unknown fields are refused."""
+    """Build a frozen spec from JSON data: lists become tuples.
+
+    Raises `SpecError` for unknown fields and for values that no network can have.
+    """
     unknown = set(data) - {f.name for f in fields(cls)}
     if unknown:
-        raise SpecError(
-            f"{cls.__name__} has no field {sorted(unknown)[0]!r}: the file is from a newer version."
-        )
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        name = brief(repr(sorted(unknown)[0]))
+        raise SpecError(f"{cls.__name__} has no field {name}: the file is from a newer version.")
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    kinds = {f.name: str(f.type) for f in fields(cls)}
+    for name, value in given.items():
+        if not _fits(kinds[name], name, value):
+            shown = brief(repr(value), 80)
+            raise SpecError(f"{cls.__name__} has {name} = {shown}, which no network can have.")
+    return cls(**given)
+
+
+def _fits(kind: str, name: str, value: Any) -> bool:
+    """Whether a stored value has the type of its field, as annotated, and a size to believe in."""
+    lowest = -1 if name in FROM_MINUS_ONE else 0 if name in FROM_ZERO else 1
+    if kind == "int":
+        most = MOST_BLOCKS if name.endswith("blocks") else LARGEST
+        return type(value) is int and lowest <= value <= most
+    if kind == "float":
+        return type(value) in (int, float) and 0 <= value <= LARGEST
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind.startswith("tuple"):
+        if not isinstance(value, tuple) or len(value) > _longest(name):
+            return False
+        return all(_fits("int", name, one) for one in value)
+    if kind == "str" or kind.startswith("Literal"):
+        return isinstance(value, str)
+    return value is None or is_dataclass(value)
+
+
+def _longest(name: str) -> int:
+    return MOST_STOPS if name == "stops" else MOST_LEVELS
