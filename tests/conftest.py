@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 
 import cv2
 import numpy as np
@@ -51,6 +52,23 @@ def tidy():
         from app.garbage import collect_if_due
 
         collect_if_due()
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Every way of Python to another machine is an error, told at the end even if it was caught."""
+    tried = []
+
+    def refuse(*arguments, **_):
+        tried.append(arguments)
+        raise OSError("the network was used")
+
+    for name in ("connect", "connect_ex", "bind", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("create_connection", "getaddrinfo", "gethostbyname"):
+        monkeypatch.setattr(socket, name, refuse)
+    yield
+    assert tried == []
 
 
 @pytest.fixture
