@@ -20,6 +20,7 @@ from torch import Tensor
 from core.allocation import give_back, hold_freed
 from core.areas import noise_of, scale_map
 from core.checkpoint import Checkpoint, CheckpointError
+from core.clip import Clip
 from core.clip_guide import ClipGuide
 from core.conversion import same_labels
 from core.crop import Crop
@@ -27,6 +28,7 @@ from core.denoiser import Denoiser
 from core.device import pick_device, pick_precision, precision_name, watching
 from core.embedding import KeptEmbedding, Marks, held_bytes
 from core.errors import InputError, NotAPicture, OutOfMemory, is_shortage
+from core.files import file_digest
 from core.first_step import FirstStep
 from core.guide import Guide, Terms, check_terms, guide_path
 from core.inpainting import Recorder, check_fit, last_steps
@@ -140,6 +142,9 @@ class Engine:
     def use_clip(self, clip: Path, noisy: Path | None = None) -> None:
         """Let words and references guide through a CLIP file from now on.
 
+        The encoder beside this model does it, if it learned to see as the file does; else CLIP
+        itself looks at predicted pictures.
+
         noisy: SDG's own encoder of noisy pictures, for models that work on pixels. Raises
         `InputError` for files that do not fit.
         """
@@ -148,7 +153,11 @@ class Engine:
                 f"{noisy} looks at noisy pictures, but {self.info.name} works on latents. Leave it "
                 "out: CLIP then looks at the pictures that are predicted."
             )
-        self.guide = ClipGuide.open(clip, noisy, self.device)
+        learned = self.guide.encoder.spec.clip if isinstance(self.guide, Guide) else ""
+        if learned and learned == file_digest(clip) and noisy is None:
+            self.guide = self.guide.reading(Clip.open(clip).to(self.device))
+        else:
+            self.guide = ClipGuide.open(clip, noisy, self.device)
         self.info = replace(self.info, guidance=True, vocabulary=self.guide.vocabulary)
 
     def _forget(self) -> None:

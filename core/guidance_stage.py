@@ -23,6 +23,7 @@ from core.dataset import PairDataset, mirror
 from core.latents import LatentDataset
 from core.model.scene_encoder import SceneEncoder
 from core.objective import T_SALT, Batch, seeded_noise, seeded_uniform
+from core.photo_folder import PhotoFolder
 from core.phrases import Phrases
 from core.pixels import from_pixels
 from core.schedule import Schedule, ScheduleSpec
@@ -47,14 +48,20 @@ class SceneDataset(Dataset):
     """x0 and what it shows. An item is asked for by `(index, seed)`; some are mirrored.
 
     targets: float32 `[photos, words]`. scores: float32 `[photos, scores]`, standardised; None for
-    none. Gives `x0` `[C, h, w]`, `words` `[words]`, `scores` `[scores]` and `seed`.
+    none. views: float32 `[photos, D]`, what another encoder sees of the clean photos; None to see
+    for oneself. Gives `x0` `[C, h, w]`, `words`, `scores` and `view` of the photo, and `seed`.
     """
 
     def __init__(
-        self, data: PairDataset | LatentDataset, targets: Tensor, scores: Tensor | None = None
+        self,
+        data: PairDataset | LatentDataset | PhotoFolder,
+        targets: Tensor,
+        scores: Tensor | None = None,
+        views: Tensor | None = None,
     ) -> None:
         self.data, self.targets = data, targets
         self.scores = torch.zeros(len(targets), 0) if scores is None else scores
+        self.views = torch.zeros(len(targets), 0) if views is None else views
         self.crops = getattr(data, "crops", 1)
 
     def __len__(self) -> int:
@@ -65,6 +72,7 @@ class SceneDataset(Dataset):
         flipped = bool(np.random.default_rng(seed).random() < 0.5)
         photo = index // self.crops
         shown = {"words": self.targets[photo], "scores": self.scores[photo]}
+        shown["view"] = self.views[photo]
         return {"x0": self.x0(index, flipped), **shown, "seed": seed}
 
     def x0(self, index: int, flipped: bool = False) -> Tensor:
@@ -85,7 +93,7 @@ class SceneObjective(nn.Module):
     """Pictures against their noisy selves, words against pictures, bags of words against pictures.
 
     A batch has `x0` `[N, C, h, w]`, `words` `[N, words]` (0 words: pictures alone), `seed` and, if
-    there are any `scores`, as many of each picture `[N, scores]`.
+    there are any `scores`, as many of each picture `[N, scores]`; in CLIP's space also `view`.
     """
 
     def __init__(self, model: SceneEncoder, schedule: Schedule, scores: int = 0) -> None:
@@ -102,16 +110,23 @@ class SceneObjective(nn.Module):
         x = torch.where(clean.reshape(-1, 1, 1, 1), x0, noisy)
         share = torch.where(clean, 0.0, (t + 1) / len(self.schedule))
         seen = self.model(x, share).embedding
-        part = slice(max(1, round(COMPARED * len(x0))))
-        with torch.no_grad():
-            target = self.model(x0[part], torch.zeros_like(share[part])).embedding
-        losses = {"pictures": contrast(seen[part], target)}
+        losses = {"pictures": self._contrast(seen, batch, torch.zeros_like(share))}
         if self.model.spec.words:
             losses["words"] = self._words(seen, batch["words"].float())
             losses["bags"] = self._bags(seen, batch["words"].float(), seeds)
         if self.scores:
             losses["scores"] = 2 * F.mse_loss(self.model.teacher(seen), batch["scores"].float())
         return {"loss": sum(losses.values()), **losses}
+
+    def _contrast(self, seen: Tensor, batch: Batch, clean: Tensor) -> Tensor:
+        """Noisy pictures among what is seen of clean ones: by another encoder, or by this one."""
+        if self.model.spec.clip:
+            view = batch["view"].float()
+            return contrast(seen, view) + 1 - (seen * view).sum(1).mean()
+        part = slice(max(1, round(COMPARED * len(seen))))
+        with torch.no_grad():
+            target = self.model(batch["x0"][part].float(), clean[part]).embedding
+        return contrast(seen[part], target)
 
     def _words(self, seen: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of each concept alone, summed over an eighth of them."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from core.checkpoint import Checkpoint, CheckpointError
+from core.clip import Clip
 from core.crop import Crop
 from core.errors import RequestError
 from core.guidance import TERMS, Guided, LowPass, Pull, rule_of
@@ -26,7 +27,7 @@ from core.seen import Seen
 from core.sentences import INSTALL, SentenceReader, packaged
 from core.term_weights import TermWeights
 from core.terms import GuidanceTerm
-from core.words import UnknownWord, Vocabulary
+from core.words import UnknownWord, Vocabulary, read_words
 
 Encode = Callable[[np.ndarray], Tensor]  # uint8 [1, H, W, 3] -> x0 [1, C, h, w]
 
@@ -58,7 +59,8 @@ class Guide:
     ) -> None:
         """sentences: reads texts with words that the vocabulary does not have."""
         self.encoder, self.timesteps, self.sentences = encoder, timesteps, sentences
-        self.vocabulary = vocabulary and _told(vocabulary, encoder.spec.phrases, sentences)
+        learned = bool(encoder.spec.phrases or encoder.spec.clip)
+        self.vocabulary = vocabulary and _told(vocabulary, learned, sentences)
         weight = next(encoder.parameters())
         self.device, self.dtype = weight.device, weight.dtype
 
@@ -80,6 +82,11 @@ class Guide:
         timesteps = checkpoint.schedule.diffusion_steps
         return cls(encoder, checkpoint.vocabulary, timesteps, sentences)
 
+    def reading(self, clip: Clip) -> Guide:
+        """The same with the words of the CLIP file whose space it learned."""
+        known = Vocabulary.from_dict(read_words())
+        return Guide(self.encoder, known, self.timesteps, clip.text)
+
     def to(self, device: torch.device, dtype: torch.dtype) -> Guide:
         """The same on another device and in another precision."""
         encoder = self.encoder.to(device, dtype).to(memory_format=torch.channels_last)
@@ -94,6 +101,8 @@ class Guide:
         """The embedding `[1, D]` of a text. Raises `InputError` for words that it does not know."""
         if self.vocabulary is None:
             raise RequestError("This model's encoder of guidance learned no words.")
+        if self.encoder.spec.clip:
+            return meaning(text, self._read)
         try:
             weights = self.vocabulary.read(text)
         except UnknownWord:
@@ -104,13 +113,14 @@ class Guide:
         return self.encoder.text(torch.tensor([row], device=self.device))
 
     def _read(self, clause: str) -> Tensor:
-        return self.encoder.meaning(self.sentences([clause]).to(self.device))
+        said = self.sentences([clause]).to(self.device)
+        return said if self.encoder.spec.clip else self.encoder.meaning(said)
 
 
-def _told(vocabulary: Vocabulary, learned: int, sentences: Meaning | None) -> Vocabulary:
+def _told(vocabulary: Vocabulary, learned: bool, sentences: Meaning | None) -> Vocabulary:
     """A vocabulary that says whether free sentences can be read, and else why not."""
     more = FREE_SENTENCES if learned and sentences is None else ""
-    return replace(vocabulary, free=bool(learned and sentences), more=more)
+    return replace(vocabulary, free=learned and sentences is not None, more=more)
 
 
 def check_terms(request: SampleRequest, guide: Guide | None, model: str) -> None:

@@ -13,15 +13,19 @@ from tqdm import tqdm
 
 from core.captions import CAPTIONS, Evidence, read_table
 from core.checkpoint import Checkpoint
+from core.clip import Clip
 from core.command import say
 from core.dataset import PairDataset
 from core.errors import InputError
+from core.files import file_digest
 from core.guidance_stage import SceneDataset, SceneStage
 from core.latents import LatentDataset
 from core.model.autoencoder import Autoencoder
 from core.model.scene_encoder import SceneEncoder
 from core.model.spec import SceneEncoderSpec, spec_from_dict
+from core.photo_folder import PhotoFolder
 from core.phrases import Phrases
+from core.pixels import from_pixels
 from core.schedule import ScheduleSpec
 from core.sentences import INSTALL, SentenceReader, packaged
 from core.words import WORDS_FILE, Vocabulary, read_words
@@ -29,13 +33,15 @@ from core.words import WORDS_FILE, Vocabulary, read_words
 
 def make_guidance(
     args: argparse.Namespace,
-    data: PairDataset,
+    data: PairDataset | PhotoFolder,
     device: torch.device,
     autoencoder: Autoencoder | None,
 ) -> SceneStage:
     """The stage of `args`; with words, where the photos have captions."""
     captions = Path(args.data) / CAPTIONS
     words, targets, taught = {"concepts": {}}, torch.zeros(len(data), 0), None
+    if args.clip_file:
+        return _by_clip(args, data, device, autoencoder)
     if captions.is_file():
         words = read_words(Path(args.vocabulary) if args.vocabulary else WORDS_FILE)
         scores = read_table(Path(args.scores)) if args.scores else {}
@@ -47,20 +53,61 @@ def make_guidance(
     else:
         say(f"note: {captions} is missing, so the encoder learns no words.")
     vocabulary = Vocabulary.from_dict(words) if words["concepts"] else None
-    read = autoencoder.spec.latent_channels if autoencoder else 3
     phrases = _phrases(args, vocabulary, captions, data) if args.sentences else None
-    shape = {"in_channels": read, "patch": 2 if autoencoder else 8, "words": targets.shape[1]}
+    shape = {**_read(autoencoder), "words": targets.shape[1]}
     if phrases:
         shape["phrases"], shape["sentence"] = phrases.embeddings.shape
     model = SceneEncoder(spec_from_dict(SceneEncoderSpec, shape | args.spec))
     if args.init:
         _go_on(model, args.init, vocabulary)
-    pictures = data
-    if autoencoder:
-        pictures = LatentDataset(data, autoencoder, partial(_bar, "encoding photos"), args.crops)
-    schedule = ScheduleSpec(args.noise_schedule) if args.noise_schedule else ScheduleSpec()
-    dataset = SceneDataset(pictures, targets, taught)
-    return SceneStage(dataset, model, schedule, vocabulary, device, phrases)
+    dataset = SceneDataset(_pictures(args, data, autoencoder), targets, taught)
+    return SceneStage(dataset, model, _schedule(args), vocabulary, device, phrases)
+
+
+def _by_clip(
+    args: argparse.Namespace,
+    photos: PhotoFolder,
+    device: torch.device,
+    autoencoder: Autoencoder | None,
+) -> SceneStage:
+    """The stage that learns to see through noise what a CLIP file sees without: no captions."""
+    clip = Clip.open(Path(args.clip_file)).to(device)
+    with torch.no_grad():
+        seen = [
+            clip.look(from_pixels(photos.sample(index).image[None]).to(device)).embedding
+            for index in _bar("looking with CLIP", range(len(photos)))
+        ]
+    shape = {
+        **_read(autoencoder),
+        "embedding": clip.width,
+        "clip": file_digest(Path(args.clip_file)),
+    }
+    model = SceneEncoder(spec_from_dict(SceneEncoderSpec, shape | args.spec))
+    if args.init:
+        _go_on(model, args.init, None)
+    pictures, none = _pictures(args, photos, autoencoder), torch.zeros(len(photos), 0)
+    dataset = SceneDataset(pictures, none, views=torch.cat(seen).cpu())
+    return SceneStage(dataset, model, _schedule(args), None, device)
+
+
+def _read(autoencoder: Autoencoder | None) -> dict[str, int]:
+    """What the encoder reads: latents, or pixels."""
+    if autoencoder is None:
+        return {"in_channels": 3, "patch": 8}
+    return {"in_channels": autoencoder.spec.latent_channels, "patch": 2}
+
+
+def _pictures(
+    args: argparse.Namespace, data: PairDataset | PhotoFolder, autoencoder: Autoencoder | None
+) -> PairDataset | PhotoFolder | LatentDataset:
+    """What x0 is made of."""
+    if autoencoder is None:
+        return data
+    return LatentDataset(data, autoencoder, partial(_bar, "encoding photos"), args.crops)
+
+
+def _schedule(args: argparse.Namespace) -> ScheduleSpec:
+    return ScheduleSpec(args.noise_schedule) if args.noise_schedule else ScheduleSpec()
 
 
 def _phrases(

@@ -40,10 +40,11 @@ from core.data_index import Checked
 from core.data_trees import BY_NAME, SPLITS, TRAIN, DatasetError, Pair, recognise
 from core.dataset import PairDataset, StepSampler, check_pairs, find_pairs
 from core.device import PRECISIONS, pick_device, pick_precision, precision_name
-from core.errors import is_shortage
+from core.errors import InputError, is_shortage
 from core.make_stage import make_stage
 from core.model.unet import SDMUNet
 from core.palette import Palette
+from core.photo_folder import PhotoFolder
 from core.recipe import bundled_recipes, read_recipe
 from core.run_folder import RunFolder
 from core.run_status import DONE as ALL_DONE
@@ -172,8 +173,13 @@ def within_memory(args: argparse.Namespace) -> Iterator[None]:
 def prepared(
     args: argparse.Namespace, folder: RunFolder, device: torch.device, beacon: Beacon
 ) -> int:
-    """Read the photos, make stage and run, and train."""
+    """Read the photos, then train."""
     beacon.tell(text="looking at the photos", steps=args.steps)
+    if args.clip_file:
+        if args.stage != "guidance":
+            raise InputError("--clip-file is for --stage guidance: leave it out.")
+        photos = PhotoFolder(Path(args.data), Palette.load(args.palette or "landscape"), args.size)
+        return with_data(args, folder, device, beacon, photos)
     tree = BY_NAME[args.tree] if args.tree else recognise(Path(args.data), args.split)
     palette = Palette.load(args.palette or tree.palette or "landscape")
     if args.size is None and args.init:  # a model's own size goes on, and it sees whole photos
@@ -183,6 +189,17 @@ def prepared(
     data = PairDataset(
         pairs, palette, args.size, args.scale, cache_bytes=int(args.cache_gb * 2**30)
     )
+    return with_data(args, folder, device, beacon, data)
+
+
+def with_data(
+    args: argparse.Namespace,
+    folder: RunFolder,
+    device: torch.device,
+    beacon: Beacon,
+    data: PairDataset | PhotoFolder,
+) -> int:
+    """Make stage and run, and train."""
     beacon.tell(text="getting the model ready")
     torch.manual_seed(args.seed)  # the random weights that training starts from
     stage = make_stage(args, data, device)
@@ -556,6 +573,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="how much more an error counts where a rare label is: share ** -BALANCE, at most 5",
     )
     add("--scores", help="guidance: a CSV of scores for each photo, by `id`, beside captions.csv")
+    add(
+        "--clip-file",
+        help="guidance: see as this CLIP file does, from any folder of photos; [clip]",
+    )
     on = "store_true"
     add("--sentences", action=on, help="guidance: read free sentences too; needs the extra [text]")
     add("--vocabulary", help="guidance: a .toml file of words instead of the bundled ones")

@@ -5,19 +5,30 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
+from core.checkpoint import Checkpoint
 from core.clip import Clip, prepared, read_clip
 from core.clip_guide import ClipGuide, open_noisy
 from core.engine import Engine
 from core.errors import InputError
+from core.files import file_digest
+from core.guidance_stage import SceneObjective
+from core.guide import Guide, guide_path
+from core.model.scene_encoder import SceneEncoder
+from core.model.spec import SceneEncoderSpec
 from core.model.timed_resnet import EXPANSION, TimedResNet
 from core.request import Layout, Result, SampleRequest
+from core.schedule import ScheduleSpec
+from core.seen import Seen
 from core.terms import GuidanceTerm
+from core.train import main
 from tests.conftest import randomised
 
 needs_clip = pytest.mark.skipif(find_spec("open_clip") is None, reason="without the extra [clip]")
 WIDTH, EMBEDDING = 8, 64
+ANY = GuidanceTerm("text", text="a lonely pier")
 REFERENCE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
 
@@ -215,3 +226,96 @@ def test_the_noisy_encoder_reads_pixels_alone(make_checkpoint, tmp_path, noisy_f
     torch.save(tiny_timed(embedding=32).state_dict(), other)
     with pytest.raises(InputError, match="wide.pt sees 32 numbers.*texts as 64"):
         ClipGuide.open(path, other, torch.device("cpu"))
+
+
+# -- an encoder that sees as CLIP does ------------------------------------------------------------
+
+
+class FakeClip:
+    """Sees three numbers of a picture, its mean colour; reads any text as red."""
+
+    width = 3
+
+    def to(self, device):
+        return self
+
+    def look(self, pictures):
+        return Seen(nn.functional.normalize(pictures.mean((2, 3)) + 0.1, dim=1), pictures, ())
+
+    def text(self, sentences):
+        return torch.tensor([[1.0, 0, 0]]).repeat(len(sentences), 1)
+
+
+@pytest.fixture
+def fake_clip(monkeypatch, tmp_path):
+    """The file of a CLIP, and what is opened of it."""
+    path = tmp_path / "clip.pt"
+    path.write_bytes(b"a clip")
+    monkeypatch.setattr(Clip, "open", classmethod(lambda cls, path: FakeClip()))
+    return path
+
+
+def test_any_folder_of_photos_teaches_it(tmp_path, fake_clip, palette_file):
+    """One command, no labels and no captions; the file reads sentences with the same CLIP alone."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(1)
+    for number in range(6):
+        color = rng.integers(0, 256, 3)
+        Image.fromarray(np.full((20, 30, 3), color, np.uint8)).save(photos / f"{number}.png")
+    spec = '{"widths": [8], "blocks": [1], "patch": 4}'
+    command = f"--stage guidance --clip-file {fake_clip} --data {photos} --palette {palette_file}"
+    options = f"{command} --size 24 --batch 4 --steps 3 --out {tmp_path / 'run'}".split()
+    assert main([*options, "--spec", spec]) == 0
+    guide = Guide.open(tmp_path / "run" / "weights.safetensors", 3)
+    assert guide.encoder.spec.clip and guide.encoder.spec.embedding == 3
+    assert guide.vocabulary is None
+    reading = guide.reading(FakeClip())
+    assert reading.vocabulary.free
+    torch.testing.assert_close(reading.text("a pier"), torch.tensor([[1.0, 0, 0]]))
+    torch.testing.assert_close(reading.text("no pier"), torch.tensor([[-1.0, 0, 0]]))
+
+
+def test_it_sees_what_clip_sees_through_noise():
+    """Noisy pictures are drawn to the views of the clean ones."""
+    torch.manual_seed(0)
+    colors = torch.nn.functional.one_hot(torch.arange(12) % 3, 3).float()
+    x0 = (2 * colors - 1)[:, :, None, None].expand(12, 3, 8, 8)
+    spec = SceneEncoderSpec(3, patch=4, widths=(16,), blocks=(1,), embedding=3, clip="some")
+    objective = SceneObjective(SceneEncoder(spec), ScheduleSpec().build())
+    optimiser = torch.optim.Adam(objective.parameters(), 1e-2)
+    losses = []
+    for step in range(60):
+        seeds = torch.arange(12) + 12 * step
+        batch = {"x0": x0, "view": colors, "seed": seeds, "words": torch.zeros(12, 0)}
+        loss = objective(batch)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
+
+
+def test_the_encoder_of_the_same_file_is_used(make_checkpoint, fake_clip, palette, tmp_path):
+    """It reads latents, which is quicker; of another file, CLIP itself looks."""
+    path = make_checkpoint(latent=True)
+    spec = SceneEncoderSpec(
+        4, widths=(8,), blocks=(1,), embedding=3, patch=1, clip=file_digest(fake_clip)
+    )
+    header = Checkpoint(palette, guidance=spec)
+    state = randomised(SceneEncoder(spec)).state_dict()
+    header.save(guide_path(path), {"guidance": state}, torch.float32)
+    engine = Engine.open(path, device="cpu", precision="float32")
+    assert engine.info.vocabulary is None
+    engine.use_clip(fake_clip)
+    assert isinstance(engine.guide, Guide) and engine.info.vocabulary.free
+    engine.check(SampleRequest(Layout(np.zeros((32, 32), np.uint8), palette), terms=(ANY,)))
+
+
+def test_clip_is_of_guidance_alone(tmp_path, fake_clip, capsys):
+    """Another stage refuses it."""
+    command = (
+        f"--stage segmenter --clip-file {fake_clip} --data {tmp_path} --out {tmp_path / 'run'}"
+    )
+    assert main(command.split()) == 2
+    assert "--clip-file is for --stage guidance" in capsys.readouterr().err
