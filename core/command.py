@@ -39,7 +39,7 @@ def complain(sentence: str) -> None:
 
 def say(line: str) -> None:
     """One line on stderr, above a progress bar if there is one."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(f"{line}\n", file=sys.stderr, end="")  # one write: processes share the output
 
 
 class Progress(Protocol):

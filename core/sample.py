@@ -142,7 +142,7 @@ def _make_film(args: argparse.Namespace, made: Mapping[int, list[Path]]) -> None
         )
     if pictures:
         write_film(args.video, pictures, args.fps)
-        tqdm.write(str(args.video))
+        tqdm.write(f"{args.video}\n", end="")
 
 
 def _check_film(args: argparse.Namespace, paths: list[Path]) -> None:
@@ -178,7 +178,7 @@ def _sample_file(
         with writing(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
         write_picture(target, result.image, recipe, request.layout)
-        tqdm.write(str(target))
+        tqdm.write(f"{target}\n", end="")  # one write: processes share the output
         targets.append(target)
     return targets
 

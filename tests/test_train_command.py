@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -82,6 +83,21 @@ def test_a_recipe_gives_the_options_and_the_command_line_overrides_them(command,
     checkpoint = Checkpoint.open(tmp_path / "run" / "weights.safetensors")
     assert checkpoint.training["step"] == 1 and checkpoint.spec.model_channels == 32
     assert checkpoint.training["settings"]["lr"] == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it compiles
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_run_learns_what_a_plain_one_learns(command, tmp_path):
+    """`--compile` makes steps faster and nothing else; both files open alike."""
+    assert train.main(command("plain", "--steps", "3")) == 0
+    assert train.main(command("compiled", "--steps", "3", "--compile")) == 0
+    plain, compiled = (weights(tmp_path / name) for name in ("plain", "compiled"))
+    assert list(plain) == list(compiled)
+    for name in plain:
+        torch.testing.assert_close(
+            compiled[name].float(), plain[name].float(), rtol=1e-3, atol=1e-4
+        )
 
 
 RECIPES = [*sorted((ROOT / "docs" / "recipes").rglob("*.toml")), *bundled_recipes()]
