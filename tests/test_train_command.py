@@ -86,6 +86,7 @@ def test_a_recipe_gives_the_options_and_the_command_line_overrides_them(command,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it compiles
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
 def test_a_compiled_run_learns_what_a_plain_one_learns(command, tmp_path):
