@@ -27,6 +27,7 @@ from app.settings import MAX_GUIDANCE, MAX_STEPS, MIN_GUIDANCE, MIN_START, Gener
 from app.tips import set_tip
 from core.request import MAX_SEED, SAMPLER_NAMES
 
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 TENTHS = 10  # slider positions per unit of guidance
 SAMPLER_TITLES = {
     "dpmpp_2m": "DPM-Solver++ 2M",
@@ -109,7 +110,7 @@ class GeneratePanel(QWidget):
         )
         self.guidance.setAccessibleName("Guidance")
         self.guidance.valueChanged.connect(self._move_guidance)
-        self.guidance_value = QLabel(alignment=Qt.AlignmentFlag.AlignRight)
+        self.guidance_value = QLabel(alignment=RIGHT)
         self.guidance_value.setFixedWidth(30)
         self.start = QSpinBox(minimum=round(MIN_START * 100), maximum=100, singleStep=5)
         self.start.setPrefix("below ")
