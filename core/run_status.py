@@ -9,12 +9,13 @@ from __future__ import annotations
 import _thread
 import json
 import os
+import signal
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 
 from core.errors import InputError
 
@@ -95,6 +96,7 @@ class Beacon:
 
     def __enter__(self) -> Beacon:
         if not self._silent:
+            _heed_interrupts()
             self._forget_old_wish()
             self._write()
             self._thread.start()
@@ -136,3 +138,13 @@ class Beacon:
             status = replace(self._status, time=time.time())
             part.write_text(json.dumps(asdict(status)), "utf-8")
             os.replace(part, self._folder / STATUS)
+
+
+def _heed_interrupts() -> None:
+    """Make the wish to stop heard, which comes as a Ctrl-C does.
+
+    A process that a script started in the background ignores that, and so do its children.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored and current_thread() is main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)

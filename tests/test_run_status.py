@@ -11,7 +11,7 @@ import pytest
 
 from core import run_status, train
 from core.errors import InputError
-from core.run_status import STATUS, STOP, Beacon, RunStatus, ask_to_stop, read_status
+from core.run_status import STATUS, STOP, STOPPED, Beacon, RunStatus, ask_to_stop, read_status
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -120,3 +120,17 @@ def test_a_real_run_is_stopped_by_the_file_and_goes_on(photos, palette_file, tmp
     assert status.state == "stopped" and status.step > 2 and status.words[:2] == tuple(words[:2])
     assert train.main([*words, "--steps", str(status.step + 1), "--resume"]) == 0
     assert read_status(out).state == "done" and read_status(out).step == status.step + 1
+
+
+def test_a_run_in_the_background_of_a_script_hears_the_wish_too(tmp_path):
+    """Such processes are born with Ctrl-C ignored."""
+    code = (
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from pathlib import Path; from core import run_status\n"
+        "run_status.EVERY = 0.01; folder = Path(sys.argv[1])\n"
+        "with run_status.Beacon(folder, []):\n"
+        "    (folder / run_status.STOP).touch(); time.sleep(30)\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, timeout=60, capture_output=True)
+    assert done.returncode and read_status(tmp_path).state == STOPPED
