@@ -129,7 +129,8 @@ def test_a_run_in_the_background_of_a_script_hears_the_wish_too(tmp_path):
         "from pathlib import Path; from core import run_status\n"
         "run_status.EVERY = 0.01; folder = Path(sys.argv[1])\n"
         "with run_status.Beacon(folder, []):\n"
-        "    (folder / run_status.STOP).touch(); time.sleep(30)\n"
+        "    (folder / run_status.STOP).touch()\n"
+        "    for _ in range(3000): time.sleep(0.01)\n"
     )
     words = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, timeout=60, capture_output=True)
