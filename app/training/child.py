@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-import core
+from app.children import import_path, last_error
 from core.errors import InputError
 from core.files import writing
 from core.run_status import (
@@ -121,9 +121,7 @@ def _launched(words: list[str], log: BinaryIO) -> subprocess.Popen:
     Raises `InputError` if there is no such program.
     """
     environment = os.environ.copy()
-    home = str(Path(core.__file__).resolve().parent.parent)
-    path = [home, *filter(None, [environment.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(path)
+    environment["PYTHONPATH"] = import_path(environment.get("PYTHONPATH"))
     how = {"start_new_session": True}
     if os.name == "nt":
         how = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS}
@@ -145,12 +143,11 @@ def _launched(words: list[str], log: BinaryIO) -> subprocess.Popen:
 
 def _last_words(folder: Path, status: RunStatus, code: int | None) -> RunStatus:
     """What became of a run whose status does not say: its last sentence in the log, if any."""
-    lines = tail(folder)
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    error = last_error(tail(folder))
     if code == STOPPED_BY_KEY:
         return RunStatus(STOPPED, "", status.step, status.steps, words=status.words)
-    if errors:
-        text = errors[-1]
+    if error:
+        text = error
     elif code is None:
         text = f"The training in {folder} was not heard of for {LONGEST_SILENCE:.0f} seconds."
     elif code < 0:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
-import core
+from app.children import import_path, last_error
 from core.errors import OutputError
 from core.files import ABANDONED, unwritable, writing
 
@@ -140,18 +140,13 @@ def _remove_abandoned(folder: Path) -> None:
 def _environment() -> QProcessEnvironment:
     """Ours, and the program is found in it wherever it was started from."""
     environment = QProcessEnvironment.systemEnvironment()
-    home = str(Path(core.__file__).resolve().parent.parent)
-    path = [home, *filter(None, [environment.value("PYTHONPATH")])]
-    environment.insert("PYTHONPATH", os.pathsep.join(path))
+    environment.insert("PYTHONPATH", import_path(environment.value("PYTHONPATH")))
     return environment
 
 
 def _sentence(said: str, code: int) -> str:
     """What the command said of its end, or that it said nothing."""
-    errors = [line for line in said.splitlines() if line.startswith("error: ")]
-    if errors:
-        return errors[-1].removeprefix("error: ")
-    return (
+    return last_error(said.splitlines()) or (
         f"The conversion ended unexpectedly (exit status {code}). Perhaps there is not enough "
         "memory: close other programs, and try again."
     )
