@@ -10,6 +10,8 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from core.files import atomic_path, writing
+
 MAX_ARRAY = 2**29  # bytes of an array that was kept: none of ours comes near
 
 # What Python's zip reader raises on a damaged or forged file, beside `OSError`.
@@ -47,3 +49,12 @@ def read_array(path: Path, name: str) -> np.ndarray | None:
         return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     except Exception:  # numpy reads a header as Python's own literals: it raises nearly anything
         return None
+
+
+def write_array(path: Path, name: str, array: np.ndarray, packed: bool = False) -> None:
+    """What `read_array` reads again. Raises `OutputError` if it cannot be written."""
+    save = np.savez_compressed if packed else np.savez
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as part, part.open("wb") as file:
+            save(file, **{name: array})

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.archive import read_array
+from core.archive import read_array, write_array
 from core.data_trees import IMAGE_SUFFIXES
 from core.dataset import read_photo
 from core.errors import InputError
 from core.features import BATCH, FeatureNetwork
-from core.files import atomic_path, unwritable
 
 SHARD = 256  # photos in one file of the cache: what a run that is stopped can lose
 
@@ -89,9 +88,4 @@ def _load(path: Path, rows: int) -> np.ndarray | None:
 
 
 def _save(path: Path, features: np.ndarray) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as part, part.open("wb") as file:
-            np.savez(file, features=features)
-    except OSError as error:
-        raise InputError(unwritable(path, error)) from error
+    write_array(path, "features", features)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.archive import read_array
-from core.files import atomic_path, writing
+from core.archive import read_array, write_array
 
 
 class Findings:
@@ -55,7 +54,4 @@ def load_array(path: Path) -> np.ndarray | None:
 
 def save_array(path: Path, array: np.ndarray) -> None:
     """Raises `OutputError` if it cannot be written."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, found=array)
+    write_array(path, "found", array, packed=True)
