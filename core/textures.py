@@ -29,9 +29,10 @@ class LabelTextures(nn.Module):
 
     def __init__(self, unet: SDMUNet) -> None:
         super().__init__()
-        per_level = unet.spec.num_res_blocks + 1  # the last of them goes down to the next level
+        # Each level is a convolution or a way down, and blocks; its last block is looked at.
+        per_level = unet.spec.num_res_blocks + 1
         self.stages = unet.input_blocks[: LEVELS * per_level]
-        self.taps = [level * per_level + unet.spec.num_res_blocks for level in range(LEVELS)]
+        self.taps = range(per_level - 1, LEVELS * per_level, per_level)
         with torch.no_grad():
             emb = unet.embed_time(torch.full((1,), TIMESTEP, device=unet.device))
         self.register_buffer("emb", emb.float(), persistent=False)
@@ -40,7 +41,7 @@ class LabelTextures(nn.Module):
     def maps(self, x: Tensor) -> list[Tensor]:
         """The features of x `[N, C, h, w]` that are compared, finest first."""
         found, emb = [], self.emb.expand(len(x), -1)
-        for number, stage in enumerate(self.stages[: self.taps[-1] + 1]):
+        for number, stage in enumerate(self.stages):
             x = stage.run(x, emb)
             if number in self.taps:
                 found.append(x)

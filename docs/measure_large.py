@@ -15,11 +15,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from core.bench.children import peak
 from core.bench.released import write_random
 from core.convert import RELEASES, STORES
 from core.device import use_threads
@@ -29,7 +29,6 @@ from core.palette import Palette
 from core.request import Layout, SampleRequest
 
 GUIDANCE = 1.5
-KIB = 1024  # bytes: the unit of ru_maxrss on Linux
 BLOCK = 32  # pixels of a side of the squares that the layout is made of
 
 
@@ -71,7 +70,7 @@ class Clock:
     def tell(self, what: str) -> None:
         now = time.perf_counter(), time.process_time()
         wall, busy = (new - old for new, old in zip(now, self._last, strict=True))
-        gigabytes = getrusage(RUSAGE_SELF).ru_maxrss * KIB / 1e9
+        gigabytes = peak() / 1e9
         line = f"{what:10} {wall:7.1f} s, of the processor {busy:7.1f} s, peak {gigabytes:.2f} GB"
         print(line, flush=True)
         self._last = now

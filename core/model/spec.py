@@ -162,8 +162,8 @@ class SceneEncoderSpec:
     embedding: int = 128  # numbers that say what a picture is like
     words: int = 0  # concepts with a vector in the same space; 0 for none
     sentence: int = 0  # numbers of the embedding of a sentence, and
-    clip: str = ""  # fingerprint of the CLIP file whose space the embeddings are in
     phrases: int = 0  # phrases whose meaning is known, by which sentences are read; 0 for none
+    clip: str = ""  # fingerprint of the CLIP file whose space the embeddings are in
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:
