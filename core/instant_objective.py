@@ -1,14 +1,17 @@
 """What the compact generator learns from: a discriminator that tells labels, textures, styles.
 
 As OASIS (Schönfeld et al., arXiv 2012.04781), on latents: the discriminator says which label each
-place shows, or that it was made, so one loss asks for both looks and agreement. As SPADE, a
-variational encoder gives each photo a style. What a style must bring back is light and colour (the
-latents at a quarter of their resolution), what the discriminator finds in the photo (feature
-matching) and each label's texture, not the photo itself: texture comes from noise. Another photo's
-style must bring back the textures of the labels that both have.
+place shows, or that it was made, so one loss asks for both looks and agreement. It looks through
+the eyes of the diffusion model (`core.noised_features`). As SPADE, a variational encoder gives each
+photo a style. What a style must bring back is light and colour (the latents at a quarter of their
+resolution), what the eyes find in the photo and each label's texture, not the photo itself: texture
+comes from noise. Another photo's style must bring back the textures of the labels that both have.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,17 +20,19 @@ from torch.func import functional_call
 
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import Generator, StyleEncoder
-from core.objective import Batch, levelled, seeded_noise, seeded_uniform
-from core.textures import LabelTextures
+from core.noised_features import NoisedFeatures
+from core.objective import Batch, seeded_noise, seeded_uniform
+from core.textures import texture_distance
 
 COARSE = 4  # latent pixels, per side, whose mean a style must bring back
 RECALL_WEIGHT = 3.0  # of that
-EXACT_WEIGHT = 1.0  # of the latents themselves: little, or texture would be the mean of all
-MATCH_WEIGHT = 3.0  # of the distance between features, each layer's by its own size
+EXACT_WEIGHT = 0.5  # of the latents themselves: little, or texture would be the mean of all
+MATCH_WEIGHT = 1.0  # of the distance between features, each level's by its own size
 SMOOTHING = 0.1  # share of the judge's targets spread over all: as many labels are wrong
-JUDGED = 0.03  # norm of what the judge's opinion is to change in the latents of a sample
+JUDGED = 0.12  # norm of what the judge's opinion is to change in the features of a sample
 PRIOR_WEIGHT = 0.005  # of the KL divergence, summed over the numbers of a style
-TEXTURE_WEIGHT = 3.0  # of the distance of textures
+TEXTURE_WEIGHT = 1.0  # of the distance of textures
+TEXTURE_LEVELS = 2  # of the features whose textures are compared, the finest
 OWN_SHARE = 0.4  # of samples whose style is their photo's
 BORROWED_SHARE = 0.4  # whose style is that of the next photo in the batch; the others' is random
 STYLE_SALT, RANDOM_SALT, LEVEL_SALT = 11, 12, 13  # tell the draws of one sample apart
@@ -41,99 +46,130 @@ class InstantDuel(nn.Module):
         self.generator, self.style, self.judge = generator, style, judge
 
 
+class Styles(NamedTuple):
+    """A style for each sample `[N, Z]`; whether it is its photo's own, the next photo's: `[N]`."""
+
+    vectors: Tensor
+    own: Tensor
+    borrowed: Tensor
+
+
 class InstantObjective(nn.Module):
     """One backward pass for all: no gradient of one side's losses reaches the other.
 
     A batch has `x0`, `y`, `thumbnail` and `seed`, as of `LatentDataset`. label_weights: float32
-    `[labels]`, what an error counts where a label is.
+    `[labels]`, what an error counts where a label is. features: the judge's frozen eyes.
 
-    textures: compares those of each label; None to do without. Styles are borrowed within a batch,
-    so how a batch is spread over processes matters a little.
+    Styles are borrowed within a batch, so how a batch is spread over processes matters a little.
 
-    The judge's gain is whatever it has become, so its gradient at the latents is brought to a fixed
-    norm: neither drowns what a style must bring back nor is drowned by it. So losses must not be
-    scaled, as for float16.
+    The judge's gain is whatever it has become, so its gradient at the features is brought to a
+    fixed norm: neither drowns what a style must bring back nor is drowned by it. So losses must not
+    be scaled, as for float16.
     """
 
     betas = (0.5, 0.99)
 
-    def __init__(
-        self, model: InstantDuel, label_weights: Tensor, textures: LabelTextures | None = None
-    ) -> None:
+    def __init__(self, model: InstantDuel, label_weights: Tensor, features: NoisedFeatures) -> None:
         super().__init__()
-        self.model = model
-        self.textures = textures
+        self.model, self.features = model, features
         self.register_buffer("label_weights", label_weights)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         x0, y, seeds = batch["x0"].float(), batch["y"].float(), batch["seed"]
         mean, log_variance = (part.float() for part in self.model.style(batch["thumbnail"]))
-        style, own, borrowed = self._styles(mean, log_variance, seeds)
-        made = self.model.generator(y, style, self._noise(x0, seeds)).float()
+        styles = self._styles(mean, log_variance, seeds)
+        made = self.model.generator(y, styles.vectors, self._noise(x0, seeds)).float()
         shares = y[:, : len(self.label_weights)]
-        judge = self.model.judge
-        frozen = {k: v.detach() for k, v in judge.state_dict(keep_vars=True).items()}
-        *found, seen = (
-            part.float() for part in functional_call(judge, frozen, (levelled(made, JUDGED),))
-        )
-        passing = self._error(seen, labelled(shares), shares)
-        *both, logits = (part.float() for part in judge(torch.cat([x0, made.detach()])))
-        real, fake = logits.chunk(2)
-        judging = self._error(real, smoothed(labelled(shares)), shares)
-        judging = judging + self._error(fake, smoothed(made_everywhere(shares)), shares)
-        matching = matched(found, [part.chunk(2)[0].detach() for part in both], own)
-        recall, exact = recalled(made, x0, own), _mean_own((made - x0).abs().mean((1, 2, 3)), own)
-        texture = self._texture(made, x0, shares, own, borrowed)
-        prior = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
-        total = passing + judging + MATCH_WEIGHT * matching
-        total = (
-            total
-            + TEXTURE_WEIGHT * texture
-            + RECALL_WEIGHT * recall
-            + EXACT_WEIGHT * exact
-            + PRIOR_WEIGHT * prior
-        )
-        shown = (seen[:, 1:].argmax(1) == shares.argmax(1)).float().mean()
-        named = {"passing": passing, "judging": judging, "matching": matching}
-        named |= {
-            "texture": texture,
-            "recall": recall,
-            "exact": exact,
-            "prior": prior,
-            "shown": shown,
+        with torch.no_grad():
+            real = self.features(x0, seeds)
+        seen = self.features(made, seeds)
+        passing, shown = self._passing(seen, shares)
+        named = {
+            "passing": passing,
+            "judging": self._judging(real, seen, shares),
+            "matching": matched(seen, real, styles.own),
+            "texture": self._texture(seen, real, shares, styles),
+            "recall": recalled(made, x0, styles.own),
+            "exact": _mean_own((made - x0).abs().mean((1, 2, 3)), styles.own),
+            "prior": -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean(),
         }
-        return {"loss": total, **named}
+        weights = {
+            "matching": MATCH_WEIGHT,
+            "texture": TEXTURE_WEIGHT,
+            "recall": RECALL_WEIGHT,
+            "exact": EXACT_WEIGHT,
+            "prior": PRIOR_WEIGHT,
+        }
+        total = sum(weights.get(name, 1.0) * loss for name, loss in named.items())
+        return {"loss": total, **named, "shown": shown}
 
-    def _styles(
-        self, mean: Tensor, log_variance: Tensor, seeds: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """A style for each sample; where it is the photo's own, where the next's: 1, else 0."""
+    def _styles(self, mean: Tensor, log_variance: Tensor, seeds: Tensor) -> Styles:
         drawn = seeded_noise(seeds, mean.shape[1:], mean.device, STYLE_SALT)
         kind = seeded_uniform(seeds, mean.device, RANDOM_SALT)
         own = kind < OWN_SHARE
         borrowed = ~own & (kind < OWN_SHARE + BORROWED_SHARE)
         photo = mean + drawn * (0.5 * log_variance).exp()
         known = torch.where(own[:, None], photo, photo.roll(-1, 0))
-        return torch.where((own | borrowed)[:, None], known, drawn), own.float(), borrowed.float()
+        vectors = torch.where((own | borrowed)[:, None], known, drawn)
+        return Styles(vectors, own.float(), borrowed.float())
+
+    def _passing(self, seen: list[Tensor], shares: Tensor) -> tuple[Tensor, Tensor]:
+        """How badly made pictures pass for real ones, and the share of places that do.
+
+        The gradient at the features of each sample has the norm `JUDGED` / N.
+        """
+        judge = self.model.judge
+        frozen = {name: part.detach() for name, part in judge.state_dict(keep_vars=True).items()}
+        leaves = [part.detach().requires_grad_() for part in seen]
+        with torch.enable_grad():
+            logits = functional_call(judge, frozen, (leaves,))
+            loss = self._error(logits, labelled, shares)
+            gradients = [part.float() for part in torch.autograd.grad(loss, leaves)]
+        sizes = sum(part.square().flatten(1).sum(1) for part in gradients).sqrt()
+        scale = (JUDGED / len(sizes) / sizes.clamp(min=1e-12)).reshape(-1, 1, 1, 1)
+        push = sum(
+            (part * gradient * scale).sum() for part, gradient in zip(seen, gradients, strict=True)
+        )
+        shown = (logits[0][:, 1:].argmax(1) == shares.argmax(1)).float().mean()
+        return loss.detach() + push - push.detach(), shown
+
+    def _judging(self, real: list[Tensor], seen: list[Tensor], shares: Tensor) -> Tensor:
+        """How badly the judge tells labels of real pictures, and made ones."""
+        both = [torch.cat([a, b.detach()]) for a, b in zip(real, seen, strict=True)]
+        real_logits, made_logits = zip(*(part.chunk(2) for part in self.model.judge(both)))
+        return self._error(real_logits, lambda s: smoothed(labelled(s)), shares) + self._error(
+            made_logits, lambda s: smoothed(made_everywhere(s)), shares
+        )
 
     def _texture(
-        self, made: Tensor, x0: Tensor, shares: Tensor, own: Tensor, borrowed: Tensor
+        self, seen: list[Tensor], real: list[Tensor], shares: Tensor, styles: Styles
     ) -> Tensor:
         """How far the textures are from those of the photo that the style is of."""
-        if self.textures is None:
-            return made.new_zeros(())
-        mine = own[:, None, None, None] > 0
-        wanted, theirs = (torch.where(mine, part, part.roll(-1, 0)) for part in (x0, shares))
-        return _mean_own(self.textures(made, shares, wanted, theirs), own + borrowed)
+        mine = styles.own[:, None, None, None] > 0
+        *wanted, theirs = (
+            torch.where(mine, part, part.roll(-1, 0)) for part in (*real[:TEXTURE_LEVELS], shares)
+        )
+        distance = texture_distance(seen[:TEXTURE_LEVELS], shares, wanted, theirs)
+        return _mean_own(distance, styles.own + styles.borrowed)
 
     def _noise(self, x0: Tensor, seeds: Tensor) -> list[Tensor]:
         shapes = self.model.generator.noise_shapes(*x0.shape[-2:])
         return [seeded_noise(seeds, s, x0.device, LEVEL_SALT + i) for i, s in enumerate(shapes)]
 
-    def _error(self, logits: Tensor, target: Tensor, shares: Tensor) -> Tensor:
-        """Cross-entropy with `target` `[N, 1 + labels, h, w]`, weighted by a place's labels."""
-        weight = (shares * self.label_weights.reshape(1, -1, 1, 1)).sum(1)
-        return -(weight * (target * F.log_softmax(logits, 1)).sum(1)).mean()
+    def _error(
+        self, levels: Sequence[Tensor], target: Callable[[Tensor], Tensor], shares: Tensor
+    ) -> Tensor:
+        """Mean cross-entropy of the levels' logits `[N, 1 + labels, h, w]`.
+
+        target: of shares of labels what the logits should say. A place counts by its labels.
+        """
+        total = shares.new_zeros(())
+        for logits in levels:
+            here = F.adaptive_avg_pool2d(shares, logits.shape[-2:])
+            weight = (here * self.label_weights.reshape(1, -1, 1, 1)).sum(1)
+            said = (target(here) * F.log_softmax(logits.float(), 1)).sum(1)
+            total = total - (weight * said).mean()
+        return total / len(levels)
 
 
 def labelled(shares: Tensor) -> Tensor:
@@ -151,10 +187,11 @@ def smoothed(target: Tensor) -> Tensor:
     return target * (1 - SMOOTHING) + SMOOTHING / target.shape[1]
 
 
-def matched(found: list[Tensor], wanted: list[Tensor], own: Tensor) -> Tensor:
+def matched(seen: Sequence[Tensor], wanted: Sequence[Tensor], own: Tensor) -> Tensor:
     """Mean distance of features over the samples with a style of their own, by their size."""
     distances = [
-        (a - b).abs().mean((1, 2, 3)) / b.abs().mean() for a, b in zip(found, wanted, strict=True)
+        (a.float() - b.float()).abs().mean((1, 2, 3)) / b.float().abs().mean()
+        for a, b in zip(seen, wanted, strict=True)
     ]
     return _mean_own(sum(distances) / len(distances), own)
 

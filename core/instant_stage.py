@@ -17,10 +17,10 @@ from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import Generator, StyleEncoder
 from core.model.spec import InstantSpec
+from core.noised_features import NoisedFeatures
 from core.objective import seeded_noise
 from core.pixels import to_pixels
 from core.stages import filled, sheet_batch
-from core.textures import LabelTextures
 
 JUDGE = "judge."  # how the names of the discriminator's tensors begin
 
@@ -35,10 +35,11 @@ class InstantStage:
         spec: InstantSpec,
         label_weights: Tensor,
         device: torch.device,
-        textures: LabelTextures | None = None,
+        features: NoisedFeatures,
     ) -> None:
         self.dataset, self.autoencoder, self.spec, self.device = data, autoencoder, spec, device
-        self.objective = InstantObjective(self._networks(), label_weights, textures)
+        self.features = features
+        self.objective = InstantObjective(self._networks(), label_weights, features)
 
     def about(self) -> dict[str, Any]:
         return {"stage": "instant", "spec": self.spec.to_dict()}
@@ -65,7 +66,7 @@ class InstantStage:
 
     def _networks(self) -> InstantDuel:
         spec, labels = self.spec, len(self.dataset.palette)
-        judge = LabelDiscriminator(spec.autoencoder.latent_channels, labels)
+        judge = LabelDiscriminator(self.features.widths, labels)
         return InstantDuel(Generator(spec), StyleEncoder(spec.style), judge)
 
     @torch.no_grad()

@@ -27,7 +27,6 @@ from core.lora import LowRank
 from core.lora_stage import LowRankStage
 from core.make_guidance import make_guidance
 from core.model.autoencoder import Autoencoder
-from core.model.discriminator import LabelDiscriminator
 from core.model.instant import THUMBNAIL
 from core.model.segmenter import LabelNet
 from core.model.spec import (
@@ -39,6 +38,7 @@ from core.model.spec import (
     spec_from_dict,
 )
 from core.model.unet import SDMUNet
+from core.noised_features import NoisedFeatures
 from core.objective import DiffusionObjective, balanced_weights
 from core.palette import Palette, normalise
 from core.perceptual import LPIPS
@@ -53,7 +53,6 @@ from core.stages import (
     DistillationStage,
     Stage,
 )
-from core.textures import LabelTextures
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
 from core.walks import WalkDataset, Walker, WalkPlan, make_walks
 
@@ -266,20 +265,25 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
         "aspect_ratio": width / height,
     }
     spec = InstantSpec.from_dict(given | args.spec)
-    multiple = max(spec.multiple, LabelDiscriminator.multiple * spec.autoencoder.factor)
+    features = _eyes(Checkpoint.open(args.autoencoder), device)
+    multiple = max(spec.multiple, features.multiple * spec.autoencoder.factor)
     if height % multiple or width % multiple:
         raise InputError(
             f"--size {height}x{width} must be multiples of {multiple} for this network."
         )
     weights = balanced_weights(label_shares(data), args.balance)
     dataset = LatentDataset(data, autoencoder, progress, args.crops, THUMBNAIL)
-    textures = _textures(Checkpoint.open(args.autoencoder), device)
-    return InstantStage(dataset, autoencoder, spec, weights, device, textures)
+    return InstantStage(dataset, autoencoder, spec, weights, device, features)
 
 
-def _textures(model: Checkpoint, device: torch.device) -> LabelTextures | None:
-    """What compares textures, where a diffusion model was trained on the same latents."""
-    return LabelTextures(model.load_unet()).to(device) if model.spec else None
+def _eyes(model: Checkpoint, device: torch.device) -> NoisedFeatures:
+    """What the stage's judge looks through: the U-Net that was trained on the same latents."""
+    if model.spec is None:
+        raise InputError(
+            f"{model.path} has no U-Net. --stage instant learns from what a diffusion model sees of"
+            " its latents: give --autoencoder a whole model."
+        )
+    return NoisedFeatures(model.load_unet(), model.schedule.build()).to(device)
 
 
 def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:

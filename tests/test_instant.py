@@ -12,14 +12,17 @@ from core import sample, train
 from core.checkpoint import Checkpoint
 from core.errors import InputError
 from core.instant import InstantPainter
-from core.instant_objective import InstantDuel, InstantObjective, recalled
+from core.instant_objective import JUDGED, InstantDuel, InstantObjective, recalled
 from core.labelmap import Box, write_labels
+from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator
 from core.model.instant import Generator, InstantNet, StyleEncoder
 from core.model.spec import AutoencoderSpec, InstantSpec
+from core.noised_features import NoisedFeatures
 from core.request import Layout, RequestError, SampleRequest
+from core.schedule import ScheduleSpec
 from core.terms import GuidanceTerm
-from core.textures import LabelTextures, label_products, products_distance
+from core.textures import label_products, products_distance, texture_distance
 from tests.conftest import TINY_AUTOENCODER, randomised
 
 SPEC = InstantSpec(
@@ -126,12 +129,17 @@ def test_what_it_cannot_do_has_its_sentence(painter, layout, file):
 
 
 @pytest.fixture
-def objective():
+def features(make_unet):
+    return NoisedFeatures(make_unet(in_channels=4, out_channels=8), ScheduleSpec().build())
+
+
+@pytest.fixture
+def objective(features):
     torch.manual_seed(0)
     spec = InstantSpec(3, TINY_AUTOENCODER, (8, 8), (1, 1), 8, 4, 2)
-    judge = LabelDiscriminator(4, 3, (8, 8, 8))
+    judge = LabelDiscriminator(features.widths, 3, (8, 8, 8))
     duel = InstantDuel(Generator(spec), StyleEncoder(4), judge)
-    return InstantObjective(duel, torch.ones(3))
+    return InstantObjective(duel, torch.ones(3), features)
 
 
 @pytest.fixture
@@ -162,14 +170,42 @@ def test_neither_side_learns_from_the_others_loss(objective, batch):
 
 
 def test_the_loss_depends_on_the_seeds_alone(objective, batch):
-    objective.eval()  # spectral norm moves on with every pass in training
     first = objective(batch)["loss"]
     assert torch.equal(first, objective(batch)["loss"])
     assert not torch.equal(first, objective({**batch, "seed": batch["seed"] + 7})["loss"])
 
 
-def test_textures_teach_the_generator_alone(objective, batch, make_unet):
-    objective.textures = LabelTextures(make_unet(in_channels=4, out_channels=8))
+def test_the_judge_pushes_equally_hard_whatever_its_gain(objective, batch):
+    """At the features its gradient has one norm for every sample; so logits of any size do."""
+    judge = objective.model.judge
+    seen = [torch.randn(4, width, 16 >> k, 16 >> k) for k, width in enumerate(judge_inner(judge))]
+    for gain in (1.0, 50.0):
+        with torch.no_grad():
+            for out in judge.out:
+                out.weight.mul_(gain)
+        leaves = [part.clone().requires_grad_() for part in seen]
+        loss, _ = objective._passing(leaves, batch["y"])
+        gradients = torch.autograd.grad(loss, leaves)
+        sizes = sum(part.square().flatten(1).sum(1) for part in gradients).sqrt()
+        torch.testing.assert_close(sizes, torch.full((4,), JUDGED / 4))
+
+
+def judge_inner(judge):
+    return [look[0].in_channels for look in judge.look]
+
+
+def test_the_eyes_are_shown_the_same_noise_for_the_same_seed(features, batch):
+    """So a made picture that is the photo has the photo's features; noise is not what differs."""
+    seeds = batch["seed"]
+    first, again = features(batch["x0"], seeds), features(batch["x0"], seeds)
+    assert [part.shape[1] for part in first] == features.widths
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    other = features(batch["x0"], seeds + 1)
+    assert not torch.equal(first[0], other[0])
+    assert not any(p.requires_grad for p in features.parameters())
+
+
+def test_textures_teach_the_generator_alone(objective, batch):
     losses = objective(batch)
     assert losses["texture"] > 0
     assert learners(objective, losses["texture"]) == {"generator", "style"}
@@ -183,7 +219,7 @@ def test_products_are_means_over_a_labels_places():
     assert torch.equal(found[0, 1], torch.tensor([[37.0, 6], [6, 1]]))
 
 
-def test_textures_are_the_same_wherever_they_lie(make_unet):
+def test_textures_are_the_same_wherever_they_lie():
     """Pixels in another order have the same products; blurred ones have not."""
     x = torch.randn(1, 4, 16, 16)
     shares = torch.ones(1, 1, 16, 16)
@@ -193,8 +229,8 @@ def test_textures_are_the_same_wherever_they_lie(make_unet):
     first, second, third = (label_products(z, shares) for z in (x, moved, blurred))
     torch.testing.assert_close(first, second)
     assert products_distance(third, first).item() > 0.1
-    compare = LabelTextures(make_unet(in_channels=4, out_channels=8))
-    assert compare(x, shares, x, shares) == 0 < compare(blurred, shares, x, shares)
+    assert texture_distance([x], shares, [x], shares) == 0
+    assert texture_distance([blurred], shares, [x], shares) > 0.1
 
 
 def test_only_own_styles_must_bring_back_the_photo():
@@ -225,3 +261,17 @@ def test_it_needs_an_autoencoder(photos, palette_file, tmp_path, capsys):
     words = ["--data", str(photos), "--palette", str(palette_file), "--stage", "instant"]
     assert train.main([*words, "--out", str(tmp_path / "run"), "--size", "32"]) == 2
     assert "--autoencoder" in capsys.readouterr().err
+
+
+def test_it_needs_the_diffusion_model_too(photos, palette_file, palette, tmp_path, capsys):
+    """What the judge sees through is that model's encoder."""
+    alone = tmp_path / "alone.safetensors"
+    state = randomised(Autoencoder(TINY_AUTOENCODER)).state_dict()
+    Checkpoint(palette, autoencoder=TINY_AUTOENCODER).save(
+        alone, {"autoencoder": state}, torch.float32
+    )
+    words = ["--data", str(photos), "--palette", str(palette_file), "--stage", "instant"]
+    words += ["--autoencoder", str(alone), "--out", str(tmp_path / "run"), "--size", "64"]
+    assert train.main(words) == 2
+    told = capsys.readouterr().err
+    assert "alone.safetensors has no U-Net" in told and "give --autoencoder a whole model" in told

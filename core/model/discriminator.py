@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -45,52 +47,37 @@ class PatchDiscriminator(nn.Module):
 
 
 class LabelDiscriminator(nn.Module):
-    """Latents `[N, C, h, w]` to what each layer finds; last, logits `[N, labels + 1, h, w]`.
+    """Features of a picture, finest first, to logits `[N, labels + 1, h, w]` at each level.
 
-    A U-Net, as in OASIS (Schönfeld et al., arXiv 2012.04781): a real place is to be told by its
-    label, a made one by the first logit. So it teaches what each label looks like. What the layers
-    on the way down find can be compared (`features`). Normed place by place, not spectrally: it has
-    to learn in minutes, and features fade in a deep network whose layers may not amplify.
+    As in OASIS (Schönfeld et al., arXiv 2012.04781): a real place is to be told by its label, a
+    made one by the first logit. So it teaches what each label looks like. inner: channels of each
+    level's features, which come from a frozen network (`core.noised_features`): this one only has
+    to weigh them, coarse levels first, each handed to the next finer one. Normed place by place.
     """
 
-    multiple = 8  # sides of the latents
-    features = 4  # how many of the maps are features, finest first
-
     def __init__(
-        self, channels: int, labels: int, widths: tuple[int, int, int] = (48, 96, 128)
+        self, inner: Sequence[int], labels: int, widths: Sequence[int] = (64, 96, 128, 128)
     ) -> None:
         super().__init__()
-        first, second, third = widths
-        self.down = nn.ModuleList(
-            [
-                _same(channels, first),
-                nn.Sequential(_halved(first, second), _same(second, second)),
-                nn.Sequential(_halved(second, third), _same(third, third)),
-                _halved(third, third),
-            ]
+        widths = [widths[min(level, len(widths) - 1)] for level in range(len(inner))]
+        below = [*widths[1:], 0]  # channels that come from the next coarser level
+        self.look = nn.ModuleList(_normed(nn.Conv2d(i, w, 1)) for i, w in zip(inner, widths))
+        self.body = nn.ModuleList(
+            _normed(nn.Conv2d(w + more, w, 3, padding=1)) for w, more in zip(widths, below)
         )
-        self.up = nn.ModuleList(
-            [_same(2 * third, second), _same(2 * second, first), _same(2 * first, first)]
-        )
-        self.out = nn.Conv2d(first, labels + 1, 1)
+        self.out = nn.ModuleList(nn.Conv2d(w, labels + 1, 1) for w in widths)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        kept = []
-        for layer in self.down:
-            x = layer(x)
-            kept.append(x)
-        for layer, beside in zip(self.up, reversed(kept[:-1]), strict=True):
-            wide = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = layer(torch.cat([wide, beside], dim=1))
-        return [*kept, self.out(x)]
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        x: Tensor | None = None
+        logits = []
+        for level in reversed(range(len(self.look))):
+            own = self.look[level](maps[level])
+            if x is not None:
+                own = torch.cat([own, F.interpolate(x, scale_factor=2, mode="nearest")], dim=1)
+            x = self.body[level](own)
+            logits.append(self.out[level](x))
+        return logits[::-1]
 
 
-def _same(inner: int, outer: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inner, outer, 3, padding=1), PlaceNorm(outer), nn.LeakyReLU(SLOPE)
-    )
-
-
-def _halved(inner: int, outer: int) -> nn.Sequential:
-    conv = nn.Conv2d(inner, outer, 4, stride=2, padding=1)
-    return nn.Sequential(conv, PlaceNorm(outer), nn.LeakyReLU(SLOPE))
+def _normed(conv: nn.Conv2d) -> nn.Sequential:
+    return nn.Sequential(conv, PlaceNorm(conv.out_channels), nn.LeakyReLU(SLOPE))
