@@ -154,6 +154,7 @@ class InstantPainter:
             return hint.modulate(self._shares(marks, area, part.rate))
         # A pixel has one label: what the first convolution makes of it stands in a table.
         table = F.silu(hint.shared.weight[:, :, 0, 0].T + hint.shared.bias)
+        table = table.contiguous()  # else every pixel's row is gathered number by number
         ids = torch.from_numpy(marks.labels[area.slices].astype(np.int32))  # int64 is slow
         return hint.spread(F.embedding(ids.to(self.device), table).permute(2, 0, 1)[None])
 
