@@ -15,7 +15,7 @@ from core.labelmap import to_color
 from core.latents import LatentDataset
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator
-from core.model.instant import Generator, StyleEncoder
+from core.model.instant import Generator, InstantNet, StyleEncoder
 from core.model.spec import InstantSpec
 from core.noised_features import NoisedFeatures
 from core.objective import seeded_noise
@@ -26,7 +26,10 @@ JUDGE = "judge."  # how the names of the discriminator's tensors begin
 
 
 class InstantStage:
-    """Trains generator, style encoder and discriminator; exports the first two and the decoder."""
+    """Trains generator, style encoder and discriminator; exports the first two and the decoder.
+
+    init: whose generator and style encoder it goes on from.
+    """
 
     def __init__(
         self,
@@ -36,10 +39,15 @@ class InstantStage:
         label_weights: Tensor,
         device: torch.device,
         features: NoisedFeatures,
+        init: InstantNet | None = None,
     ) -> None:
         self.dataset, self.autoencoder, self.spec, self.device = data, autoencoder, spec, device
         self.features = features
-        self.objective = InstantObjective(self._networks(), label_weights, features)
+        model = self._networks()
+        if init is not None:
+            model.generator.load_state_dict(init.generator.state_dict())
+            model.style.load_state_dict(init.style.state_dict())
+        self.objective = InstantObjective(model, label_weights, features)
 
     def about(self) -> dict[str, Any]:
         return {"stage": "instant", "spec": self.spec.to_dict()}

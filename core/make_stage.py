@@ -27,7 +27,7 @@ from core.lora import LowRank
 from core.lora_stage import LowRankStage
 from core.make_guidance import make_guidance
 from core.model.autoencoder import Autoencoder
-from core.model.instant import THUMBNAIL
+from core.model.instant import THUMBNAIL, InstantNet
 from core.model.segmenter import LabelNet
 from core.model.spec import (
     AutoencoderSpec,
@@ -234,6 +234,8 @@ def _segmenter(args: argparse.Namespace, data: PairDataset, device: torch.device
 
 def _spade(args: argparse.Namespace, data: PairDataset, device: torch.device) -> SpadeStage:
     """The stage that learns SPADE in the paper's shape, from nothing."""
+    if args.init:
+        raise InputError("--stage spade begins from nothing: leave out --init.")
     height, width = data.size
     given = {
         "label_channels": data.palette.num_channels,
@@ -251,7 +253,10 @@ def _spade(args: argparse.Namespace, data: PairDataset, device: torch.device) ->
 
 
 def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) -> InstantStage:
-    """The stage that learns to make latents in one pass, with the decoder of `--autoencoder`."""
+    """The stage that learns to make latents in one pass, with the decoder of `--autoencoder`.
+
+    The generator is new, or that of `--init`.
+    """
     if not args.autoencoder:
         raise InputError("--stage instant needs --autoencoder: it makes the latents of one.")
     if pick_precision(device, args.precision) == torch.float16:
@@ -264,7 +269,14 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
         "image_size": width,
         "aspect_ratio": width / height,
     }
-    spec = InstantSpec.from_dict(given | args.spec)
+    init = _first_painter(args.init, data.palette) if args.init else None
+    before = init.spec.to_dict() if init else {}
+    spec = InstantSpec.from_dict(before | given | args.spec)
+    if init and replace(init.spec, image_size=width, aspect_ratio=width / height) != spec:
+        raise InputError(
+            f"{args.init} holds a generator of another shape, or of other latents, than this run's."
+            " Leave out --spec, or --init."
+        )
     features = _eyes(Checkpoint.open(args.autoencoder), device)
     multiple = max(spec.multiple, features.multiple * spec.autoencoder.factor)
     if height % multiple or width % multiple:
@@ -273,7 +285,20 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
         )
     weights = balanced_weights(label_shares(data), args.balance)
     dataset = LatentDataset(data, autoencoder, progress, args.crops, THUMBNAIL)
-    return InstantStage(dataset, autoencoder, spec, weights, device, features)
+    return InstantStage(dataset, autoencoder, spec, weights, device, features, init)
+
+
+def _first_painter(path: str, palette: Palette) -> InstantNet:
+    """The compact generator to go on from."""
+    checkpoint = Checkpoint.open(path)
+    if not isinstance(checkpoint.spade, InstantSpec):
+        raise InputError(f"{path} holds no compact generator. Leave out --init.")
+    if not same_labels(checkpoint.palette, palette):
+        raise InputError(
+            f"{path} was trained on palette {checkpoint.palette.name!r}, not on {palette.name!r}. "
+            "Leave out --init."
+        )
+    return checkpoint.load_spade()
 
 
 def _eyes(model: Checkpoint, device: torch.device) -> NoisedFeatures:

@@ -251,6 +251,12 @@ def test_the_command_trains_resumes_and_exports(photos, palette_file, tmp_path, 
     with (tmp_path / "run" / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert float(rows[-1]["judging"]) > 0
+    first = Checkpoint.open(tmp_path / "run" / "weights.safetensors").load_spade().generator
+    words = [*common[:-4], "--out", str(tmp_path / "on"), "--threads", "1", "--lr", "0", "--init"]
+    assert train.main([*words, str(tmp_path / "run" / "weights.safetensors"), "--steps", "1"]) == 0
+    on = Checkpoint.open(tmp_path / "on" / "weights.safetensors").load_spade().generator
+    for a, b in zip(first.parameters(), on.parameters(), strict=True):
+        assert torch.equal(a, b)
     painter = InstantPainter.open(tmp_path / "run" / "weights.safetensors", "cpu", "float32")
     labels = np.zeros((32, 32), np.uint8)
     picture = painter.paint(Layout(labels, painter.info.palette), painter.random_style(0))
@@ -275,3 +281,15 @@ def test_it_needs_the_diffusion_model_too(photos, palette_file, palette, tmp_pat
     assert train.main(words) == 2
     told = capsys.readouterr().err
     assert "alone.safetensors has no U-Net" in told and "give --autoencoder a whole model" in told
+
+
+def test_what_it_cannot_go_on_from_is_said(
+    photos, palette_file, file, tmp_path, make_checkpoint, capsys
+):
+    model = str(make_checkpoint(latent=True))
+    words = ["--data", str(photos), "--palette", str(palette_file), "--stage", "instant"]
+    words += ["--autoencoder", model, "--out", str(tmp_path / "run"), "--size", "64"]
+    assert train.main([*words, "--init", model]) == 2
+    assert "tiny.safetensors holds no compact generator" in capsys.readouterr().err
+    assert train.main([*words, "--init", str(file)]) == 2
+    assert "quick.safetensors holds a generator of another shape" in capsys.readouterr().err
