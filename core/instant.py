@@ -92,7 +92,12 @@ class InstantPainter:
 
     def random_style(self, seed: int) -> Style:
         """See `core.painting.Painter`."""
-        return Style(seeded_vector(self.net.spec.style, seed), seed)
+        bank = self.net.bank
+        if not len(bank):
+            return Style(seeded_vector(self.net.spec.style, seed), seed)
+        generator = torch.Generator().manual_seed(seed ^ STYLE_SALT)
+        chosen = int(torch.randint(len(bank), (1,), generator=generator))
+        return Style(bank[chosen].float().cpu().numpy(), seed)
 
     @watching()
     @torch.inference_mode()

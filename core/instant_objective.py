@@ -33,9 +33,8 @@ JUDGED = 0.12  # norm of what the judge's opinion is to change in the features o
 PRIOR_WEIGHT = 0.005  # of the KL divergence, summed over the numbers of a style
 TEXTURE_WEIGHT = 1.0  # of the distance of textures
 TEXTURE_LEVELS = 2  # of the features whose textures are compared, the finest
-OWN_SHARE = 0.4  # of samples whose style is their photo's
-BORROWED_SHARE = 0.4  # whose style is that of the next photo in the batch; the others' is random
-STYLE_SALT, RANDOM_SALT, LEVEL_SALT = 11, 12, 13  # tell the draws of one sample apart
+OWN_SHARE = 0.4  # of samples whose style is their photo's; that of the others is the next photo's
+STYLE_SALT, KIND_SALT, LEVEL_SALT = 11, 12, 13  # tell the draws of one sample apart
 
 
 class InstantDuel(nn.Module):
@@ -47,11 +46,10 @@ class InstantDuel(nn.Module):
 
 
 class Styles(NamedTuple):
-    """A style for each sample `[N, Z]`; whether it is its photo's own, the next photo's: `[N]`."""
+    """A style for each sample `[N, Z]`, and whether it is its photo's own, 1 or 0: `[N]`."""
 
     vectors: Tensor
     own: Tensor
-    borrowed: Tensor
 
 
 class InstantObjective(nn.Module):
@@ -105,13 +103,9 @@ class InstantObjective(nn.Module):
 
     def _styles(self, mean: Tensor, log_variance: Tensor, seeds: Tensor) -> Styles:
         drawn = seeded_noise(seeds, mean.shape[1:], mean.device, STYLE_SALT)
-        kind = seeded_uniform(seeds, mean.device, RANDOM_SALT)
-        own = kind < OWN_SHARE
-        borrowed = ~own & (kind < OWN_SHARE + BORROWED_SHARE)
+        own = seeded_uniform(seeds, mean.device, KIND_SALT) < OWN_SHARE
         photo = mean + drawn * (0.5 * log_variance).exp()
-        known = torch.where(own[:, None], photo, photo.roll(-1, 0))
-        vectors = torch.where((own | borrowed)[:, None], known, drawn)
-        return Styles(vectors, own.float(), borrowed.float())
+        return Styles(torch.where(own[:, None], photo, photo.roll(-1, 0)), own.float())
 
     def _passing(self, seen: list[Tensor], shares: Tensor) -> tuple[Tensor, Tensor]:
         """How badly made pictures pass for real ones, and the share of places that do.
@@ -149,8 +143,7 @@ class InstantObjective(nn.Module):
         *wanted, theirs = (
             torch.where(mine, part, part.roll(-1, 0)) for part in (*real[:TEXTURE_LEVELS], shares)
         )
-        distance = texture_distance(seen[:TEXTURE_LEVELS], shares, wanted, theirs)
-        return _mean_own(distance, styles.own + styles.borrowed)
+        return texture_distance(seen[:TEXTURE_LEVELS], shares, wanted, theirs).mean()
 
     def _noise(self, x0: Tensor, seeds: Tensor) -> list[Tensor]:
         shapes = self.model.generator.noise_shapes(*x0.shape[-2:])

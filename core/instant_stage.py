@@ -19,7 +19,7 @@ from core.model.instant import Generator, InstantNet, StyleEncoder
 from core.model.spec import InstantSpec
 from core.noised_features import NoisedFeatures
 from core.objective import seeded_noise
-from core.pixels import to_pixels
+from core.pixels import from_pixels, to_pixels
 from core.stages import filled, sheet_batch
 
 JUDGE = "judge."  # how the names of the discriminator's tensors begin
@@ -58,18 +58,27 @@ class InstantStage:
         own = {k: v for k, v in state.items() if not k.startswith(JUDGE)}
         rest = self.autoencoder.state_dict()
         own |= {k: v for k, v in rest.items() if not k.startswith("encoder.")}
+        own["bank"] = self._bank(state)
         return Checkpoint(self.dataset.palette, spade=self.spec), {"spade": own}
 
+    @torch.no_grad()
+    def _bank(self, state: Mapping[str, Tensor]) -> Tensor:
+        """Styles `[bank, Z]` of photos all over the data set."""
+        style = filled(self._networks(), state, self.device).style
+        photos = np.linspace(0, len(self.dataset) - 1, self.spec.bank).round().astype(int)
+        small = np.stack([self.dataset.thumbnails[number] for number in photos])
+        return style(from_pixels(small).to(self.device))[0]
+
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
-        """Layouts, pictures in the photo's own style and in two random ones, and the photos."""
+        """Layouts, pictures in the photo's own style and in those of two others, and the photos."""
         batch = {k: v.to(self.device) for k, v in sheet_batch(self.dataset).items()}
         y, x0, seeds = batch["y"].float(), batch["x0"].float(), batch["seed"]
         model = filled(self._networks(), state, self.device)
         own, _ = model.style(batch["thumbnail"])
-        drawn = (seeded_noise(seeds, own.shape[1:], self.device, salt) for salt in (1, 2))
+        others = (own.roll(places, 0) for places in (-1, -2))
         shapes = model.generator.noise_shapes(*x0.shape[-2:])
         noise = [seeded_noise(seeds, shape, self.device) for shape in shapes]
-        made = (model.generator(y, style, noise) for style in (own, *drawn))
+        made = (model.generator(y, style, noise) for style in (own, *others))
         return [self._layouts(y), *(self._pictures(x, y) for x in (*made, x0))]
 
     def _networks(self) -> InstantDuel:

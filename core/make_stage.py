@@ -58,6 +58,7 @@ from core.walks import WalkDataset, Walker, WalkPlan, make_walks
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
 # Why v and area: docs/decisions/002.
+BANK = 512  # styles of photos that a painter keeps
 LATENT_UNET = {
     "model_channels": 64,
     "channel_mult": (1, 2, 3),
@@ -266,13 +267,15 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
     given = {
         "label_channels": data.palette.num_channels,
         "autoencoder": asdict(autoencoder.spec),
+        "bank": min(BANK, len(data)),
         "image_size": width,
         "aspect_ratio": width / height,
     }
     init = _first_painter(args.init, data.palette) if args.init else None
     before = init.spec.to_dict() if init else {}
     spec = InstantSpec.from_dict(before | given | args.spec)
-    if init and replace(init.spec, image_size=width, aspect_ratio=width / height) != spec:
+    here = {"bank": spec.bank, "image_size": width, "aspect_ratio": width / height}
+    if init and replace(init.spec, **here) != spec:
         raise InputError(
             f"{args.init} holds a generator of another shape, or of other latents, than this run's."
             " Leave out --spec, or --init."

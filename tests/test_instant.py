@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,6 +117,17 @@ def test_it_is_sampled_by_the_same_command(file, tmp_path, layout):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["map_0.png", "map_1.png"]
 
 
+def test_a_random_style_is_one_of_the_photos_that_it_learned_from(palette, tmp_path):
+    spec = replace(SPEC, bank=5)
+    state = randomised(InstantNet(spec)).state_dict() | {"bank": torch.arange(30.0).reshape(5, 6)}
+    path = tmp_path / "banked.safetensors"
+    Checkpoint(palette, spade=spec).save(path, {"spade": state}, torch.float32)
+    painter = InstantPainter.open(path, "cpu", "float32")
+    drawn = [painter.random_style(seed) for seed in range(40)]
+    assert {style.vector[0] for style in drawn} == {0, 6, 12, 18, 24}
+    assert np.array_equal(drawn[3].vector, painter.random_style(3).vector)
+
+
 def test_what_it_cannot_do_has_its_sentence(painter, layout, file):
     with pytest.raises(RequestError, match="outside"):
         painter.paint(layout, painter.random_style(0), Box(500, 0, 3, 3))
@@ -150,7 +162,7 @@ def batch():
         "x0": torch.randn(4, 4, 16, 16, generator=generator),
         "y": torch.nn.functional.one_hot(labels, 3).permute(0, 3, 1, 2).float(),
         "thumbnail": torch.rand(4, 3, 32, 32, generator=generator),
-        "seed": torch.tensor([0, 1, 7, 8]),  # a random style, a borrowed one, two of their own
+        "seed": torch.tensor([0, 1, 7, 8]),  # two styles of other photos, two of their own
     }
 
 
@@ -251,7 +263,9 @@ def test_the_command_trains_resumes_and_exports(photos, palette_file, tmp_path, 
     with (tmp_path / "run" / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert float(rows[-1]["judging"]) > 0
-    first = Checkpoint.open(tmp_path / "run" / "weights.safetensors").load_spade().generator
+    trained = Checkpoint.open(tmp_path / "run" / "weights.safetensors").load_spade()
+    assert trained.bank.shape == (6, 4) and trained.bank.std(0).min() > 0  # six photos, six styles
+    first = trained.generator
     words = [*common[:-4], "--out", str(tmp_path / "on"), "--threads", "1", "--lr", "0", "--init"]
     assert train.main([*words, str(tmp_path / "run" / "weights.safetensors"), "--steps", "1"]) == 0
     on = Checkpoint.open(tmp_path / "on" / "weights.safetensors").load_spade().generator

@@ -131,8 +131,12 @@ class StyleEncoder(nn.Module):
 
 
 class InstantNet(nn.Module):
-    """Generator, style encoder, and the decoder of an autoencoder: all that a picture needs."""
+    """Generator, style encoder, and the decoder of an autoencoder: all that a picture needs.
 
+    bank: styles `[K, Z]` of photos that it learned from.
+    """
+
+    bank: Tensor
     latent_mean: Tensor
     latent_std: Tensor
 
@@ -141,6 +145,7 @@ class InstantNet(nn.Module):
         self.spec = spec
         self.generator, self.style = Generator(spec), StyleEncoder(spec.style)
         self.decoder, self.hints = make_decoder(spec.autoencoder), make_hints(spec.autoencoder)
+        self.register_buffer("bank", torch.zeros(spec.bank, spec.style))
         channels = spec.autoencoder.latent_channels
         self.register_buffer("latent_mean", torch.zeros(channels, 1, 1))
         self.register_buffer("latent_std", torch.ones(channels, 1, 1))

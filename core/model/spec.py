@@ -14,7 +14,7 @@ MOST_BLOCKS = 32  # of a level: before a network is compared with its file, it i
 MOST_LEVELS = 16
 MOST_STOPS = 1000
 # 0 means none, or the last step
-FROM_ZERO = ("full_width", "layout_labels", "words", "sentence", "phrases", "rank", "stops")
+FROM_ZERO = ("full_width", "layout_labels", "words", "sentence", "phrases", "bank", "rank", "stops")
 FROM_MINUS_ONE = ("num_head_channels",)  # -1: num_heads counts instead
 UPSAMPLINGS = {"normal": 0, "more": 1, "most": 2}  # SPADE: doublings beyond five
 
@@ -132,6 +132,7 @@ class InstantSpec(PictureSpec):
     hidden: int = 32  # channels that layout, noise and style become before they modulate
     style: int = 32  # numbers of a style
     noise: int = 8  # channels of noise beside the layout, at every level
+    bank: int = 0  # styles of photos in the file, of which a random style is one; 0 for none
     image_size: int = 256  # width of a training picture, in pixels
     aspect_ratio: float = 1.0  # width / height of a training picture
 
