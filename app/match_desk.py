@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
@@ -12,6 +11,7 @@ from app.matches import Matches
 from app.panels.match import MatchPanel
 from app.panels.result import ResultPanel
 from app.percent import percent
+from app.png import shrunk
 from app.studio import Studio
 from core.matching import Match, heat_picture
 
@@ -87,14 +87,5 @@ class MatchDesk(QObject):
         there = match is not None and self._picture is result.image
         heat = None
         if self._switch.isChecked() and there:
-            heat = heat_picture(_reduced(result.image), match.disagreement)
+            heat = heat_picture(shrunk(result.image, HEAT_SIDE), match.disagreement)
         self._result_panel.show_heat(heat)
-
-
-def _reduced(picture: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    scale = HEAT_SIDE / max(height, width)
-    if scale >= 1:
-        return picture
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

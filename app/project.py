@@ -33,7 +33,7 @@ from app.record import Record
 from app.shelf import Shelf
 from core.archive import DAMAGE, read_member
 from core.errors import InputError, brief
-from core.files import atomic_path, writing
+from core.files import atomic_path, reason, writing
 from core.palette import Palette, PaletteError
 
 SUFFIX = ".sdms"
@@ -167,12 +167,12 @@ def _read(path: Path, inside: bool) -> Project:
     except OSError as error:
         if error.errno == errno.EINVAL:  # it points to a place before its own beginning
             raise _torn(path) from error
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(f"{path} cannot be read: {reason(error)}.") from error
     except TORN as error:
         raise _torn(path) from error
     except DAMAGE as error:
-        reason = brief(error, 400).removesuffix(".")
-        raise InputError(f"{path} cannot be opened: {reason}.") from error
+        told = brief(error, 400).removesuffix(".")
+        raise InputError(f"{path} cannot be opened: {told}.") from error
 
 
 def _torn(path: Path) -> InputError:

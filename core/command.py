@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
@@ -14,6 +14,8 @@ from core.errors import InputError
 
 DONE, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130  # 130 = 128 + SIGINT, as shells expect
 LINE_SECONDS = 30  # between two lines of progress in a pipe
+
+T = TypeVar("T")
 
 
 def exit_status(work: Callable[[], int]) -> int:
@@ -52,6 +54,11 @@ class Progress(Protocol):
     def __enter__(self) -> Progress: ...
 
     def __exit__(self, *error: object) -> object: ...
+
+
+def counted(items: Iterable[T], title: str) -> Iterable[T]:
+    """The items, with a bar on stderr that goes away at the end."""
+    return tqdm(items, title, leave=False)
 
 
 def progress_bar(total: int, title: str, silent: bool = False) -> Progress:

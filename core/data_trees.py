@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import reason
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 TRAIN, VAL, TEST = "train", "val", "test"
@@ -276,7 +277,7 @@ def _walk(root: Path, folder: str, folders: dict[str, int]) -> Iterator[str]:
         with os.scandir(root / folder) as entries:
             listed = sorted((entry.name, entry.is_dir()) for entry in entries)
     except OSError as error:
-        raise DatasetError(f"{root / folder} cannot be read: {error.strerror or error}.") from error
+        raise DatasetError(f"{root / folder} cannot be read: {reason(error)}.") from error
     for name, is_folder in listed:
         if is_folder:
             yield from _walk(root, f"{folder}/{name}", folders)

@@ -13,6 +13,7 @@ from core.data_trees import IMAGE_SUFFIXES
 from core.dataset import read_photo
 from core.errors import InputError
 from core.features import BATCH, FeatureNetwork
+from core.files import reason
 
 SHARD = 256  # photos in one file of the cache: what a run that is stopped can lose
 
@@ -76,7 +77,7 @@ def _shard_key(network: FeatureNetwork, photos: Sequence[Path]) -> str:
     try:
         stats = [(path.name, path.stat()) for path in photos]
     except OSError as error:
-        raise InputError(f"{error.filename} cannot be read: {error.strerror}.") from error
+        raise InputError(f"{error.filename} cannot be read: {reason(error)}.") from error
     lines = [network.identity, *(f"{n} {s.st_size} {s.st_mtime_ns}" for n, s in stats)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 

@@ -8,6 +8,7 @@ import mmap
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import reason
 
 
 def fingerprint(path: str | Path) -> str:
@@ -20,7 +21,7 @@ def fingerprint(path: str | Path) -> str:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _of_tensors(memoryview(data))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(f"{path} cannot be read: {reason(error)}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no complete safetensors file.") from error
 

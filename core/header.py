@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import reason
 from core.palette import Palette
 
 HEADER_KEY = "sdm-studio"
@@ -21,7 +22,7 @@ def read_header(path: str | Path) -> dict:
         text = header["__metadata__"][HEADER_KEY]
         return json.loads(text)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(f"{path} cannot be read: {reason(error)}.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no checkpoint of SDM Studio.") from error
 

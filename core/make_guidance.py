@@ -6,15 +6,13 @@ import argparse
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from core.captions import CAPTIONS, Evidence, read_table
 from core.checkpoint import Checkpoint
 from core.clip import Clip
-from core.command import say
+from core.command import counted, say
 from core.dataset import PairDataset
 from core.errors import InputError
 from core.files import file_digest
@@ -46,7 +44,7 @@ def make_guidance(
         words = read_words(Path(args.vocabulary) if args.vocabulary else WORDS_FILE)
         scores = read_table(Path(args.scores)) if args.scores else {}
         evidence = Evidence(words, read_table(captions), scores)
-        targets = torch.from_numpy(evidence.targets(data, partial(_bar, "reading photos")))
+        targets = torch.from_numpy(evidence.targets(data, partial(counted, title="reading photos")))
         taught = torch.from_numpy(evidence.every_score(data))
     elif args.vocabulary or args.scores:
         raise InputError(f"--vocabulary and --scores need captions, but {captions} is missing.")
@@ -75,7 +73,7 @@ def _by_clip(
     with torch.no_grad():
         seen = [
             clip.look(from_pixels(photos.sample(index).image[None]).to(device)).embedding
-            for index in _bar("looking with CLIP", range(len(photos)))
+            for index in counted(range(len(photos)), "looking with CLIP")
         ]
     shape = {
         **_read(autoencoder),
@@ -103,7 +101,7 @@ def _pictures(
     """What x0 is made of."""
     if autoencoder is None:
         return data
-    return LatentDataset(data, autoencoder, partial(_bar, "encoding photos"), args.crops)
+    return LatentDataset(data, autoencoder, partial(counted, title="encoding photos"), args.crops)
 
 
 def _schedule(args: argparse.Namespace) -> ScheduleSpec:
@@ -124,10 +122,6 @@ def _phrases(
         raise InputError(f"--sentences needs the extra [text]: {INSTALL}")
     names = [pair.name for pair in data.pairs]
     return Phrases(vocabulary, read_table(captions), names, SentenceReader(reads))
-
-
-def _bar(what: str, items: Any) -> Any:
-    return tqdm(items, what, leave=False)
 
 
 def _go_on(model: SceneEncoder, path: str, vocabulary: Vocabulary | None) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from core.base import Base
 from core.checkpoint import Checkpoint
-from core.command import say
+from core.command import counted, say
 from core.conversion import Conversion, same_labels
 from core.dataset import PairDataset
 from core.device import pick_precision
@@ -58,6 +57,7 @@ from core.walks import WalkDataset, Walker, WalkPlan, make_walks
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
 # Why v and area: docs/decisions/002.
+ENCODING = partial(counted, title="encoding photos")
 BANK = 512  # styles of photos that a painter keeps
 LATENT_UNET = {
     "model_channels": 64,
@@ -131,7 +131,7 @@ def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device
         settings.vlb_weight,
         balanced_weights(label_shares(data), settings.balance) if settings.balance else None,
     )
-    dataset = LatentDataset(data, autoencoder, progress, args.crops) if autoencoder else data
+    dataset = LatentDataset(data, autoencoder, ENCODING, args.crops) if autoencoder else data
     parts = dataset, data.palette, objective, settings, device, autoencoder
     if args.lora is not None:
         base = Base.of(args.init, args.out, args.lora)
@@ -202,7 +202,9 @@ def _distillation(
     path, name = tuple(trailing(schedule, TEACHER_STEPS)), fingerprint(args.init)
     plan = WalkPlan(name, STOPS, path, SCALES, data.size, args.seed)
     walker = Walker(_for_walking(teacher, args, device), schedule, data, plan)
-    walks = make_walks(Path(args.out) / "walks", walker, args.walks, walking)
+    walks = make_walks(
+        Path(args.out) / "walks", walker, args.walks, partial(counted, title="walking")
+    )
     objective = LeapObjective(student, schedule)
     palette = data.palette
     return DistillationStage(
@@ -287,7 +289,7 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
             f"--size {height}x{width} must be multiples of {multiple} for this network."
         )
     weights = balanced_weights(label_shares(data), args.balance)
-    dataset = LatentDataset(data, autoencoder, progress, args.crops, THUMBNAIL)
+    dataset = LatentDataset(data, autoencoder, ENCODING, args.crops, THUMBNAIL)
     return InstantStage(dataset, autoencoder, spec, weights, device, features, init)
 
 
@@ -427,13 +429,3 @@ def label_shares(data: PairDataset) -> Tensor:
     counts = [np.bincount(data.sample(i).labels.ravel(), minlength=n) for i in range(len(data))]
     total = torch.from_numpy(np.sum(counts, axis=0)).float()
     return total / total.sum()
-
-
-def walking(items: Any) -> Any:
-    """A progress bar for the teacher's walks, in files."""
-    return tqdm(items, "walking", leave=False)
-
-
-def progress(items: Any) -> Any:
-    """A progress bar for the one long preparation."""
-    return tqdm(items, "encoding photos", leave=False)

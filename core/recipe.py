@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from core.errors import InputError, brief
+from core.files import reason
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 
@@ -41,7 +42,7 @@ def read_recipe(name_or_path: str | Path, options: Collection[str]) -> list[str]
     try:
         given = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise RecipeError(f"{path} cannot be read: {reason(error)}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"{path} is no TOML file: {brief(error)}.") from error
     words: list[str] = []

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.children import import_path, last_error
 from core.errors import InputError
-from core.files import writing
+from core.files import reason, writing
 from core.run_status import (
     DONE,
     FAILED,
@@ -130,9 +130,7 @@ def _launched(words: list[str], log: BinaryIO) -> subprocess.Popen:
             words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **how
         )
     except OSError as error:
-        raise InputError(
-            f"Training cannot be started: {words[0]}: {error.strerror or error}."
-        ) from error
+        raise InputError(f"Training cannot be started: {words[0]}: {reason(error)}.") from error
     if os.name != "nt":
         with suppress(OSError):  # it is over already
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)

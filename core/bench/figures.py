@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from core.errors import InputError
-from core.files import atomic_path, writing
+from core.files import atomic_path, reason, writing
 from core.markdown_report import NOTHING, table
 
 FEW = 100  # from which on a value needs no decimals
@@ -104,7 +104,7 @@ def read(path: Path) -> Run:
         ]
         return Run(dict(data["machine"]), figures, dict(data["curves"]))
     except OSError as error:
-        raise BenchError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise BenchError(f"{path} cannot be read: {reason(error)}.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BenchError(f"{path} is no saved run of core.bench.") from error
 
