@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.meaning import meaning
 from core.model.timed_resnet import TimedResNet
 from core.official import read_state
+from core.palette import Palette
 from core.seen import Seen
 from core.words import Vocabulary, read_words
 
@@ -55,6 +56,9 @@ class ClipGuide:
             return self.clip.look(pictures)
         steps = torch.full((len(x),), max(t, 0), device=x.device)
         return self.noisy(prepared(pictures, self.noisy.size), steps)
+
+    def tint(self, embedding: Tensor, palette: Palette) -> None:
+        """What texts do to the colours of labels was not learned."""
 
     def text(self, text: str) -> Tensor:
         """The embedding `[1, D]` of any text."""

@@ -11,7 +11,8 @@ prediction is a rule:
             steps, where few-step samplers take x0 at its word.
     even    x0 moves by stride (1 - abar_t)^early along each term's gradient brought to the same
             size, times its weight: the same strength whatever the term's units, the sampler and the
-            number of steps; and eps along with it. Words act while light and colours are decided:
+            number of steps; and eps along with it. Words also move it towards the colours that
+            they give to each label (core/tints.py). They act while light and colours are decided:
             what comes after makes a picture of it that keeps to its layout. Textures, that is
             style, are decided later.
 
@@ -69,15 +70,18 @@ def _apart(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Kind(NamedTuple):
-    """A score, and how the even rule follows it: stride in deviations of x0, and how early."""
+    """A score, and how the even rule follows it: stride in deviations of x0, and how early. tint:
+    how far along to what the labels' colours become."""
 
     score: Score
     stride: float
     early: float
+    tint: float = 0.0
 
 
 TERMS = {  # docs/decisions/018 has the measurements
     "text": Kind(likeness, 0.45, 8),
+    "tinted": Kind(likeness, 0.25, 8, tint=1.2),  # text, where it is known what it does to labels
     "content": Kind(likeness, 0.35, 8),
     "structure": Kind(structure, 0.3, 4),
     "style": Kind(style, 0.3, 1),
@@ -89,12 +93,14 @@ TERMS = {  # docs/decisions/018 has the measurements
 
 class Pull(NamedTuple):
     """A term, ready. wanted: what should be seen at timestep t. weight: a function is asked at
-    every step. mask: `[1, 1, h, w]`, where it acts; None for everywhere."""
+    every step. mask: `[1, 1, h, w]`, where it acts; None for everywhere. tint: `[1, C, h, w]`, how
+    it changes x0 where one label or another is painted; None for not at all."""
 
     kind: Kind
     wanted: Callable[[int], Seen]
     weight: Weight
     mask: Tensor | None = None
+    tint: Tensor | None = None
 
 
 class Push(NamedTuple):
@@ -168,11 +174,17 @@ def even(schedule: Schedule) -> Rule:
     def rule(pushes: list[Push], prediction: Prediction, t: int) -> Tensor:
         noise = 1 - schedule.abar(t)
         return sum(
-            pull.weight * pull.kind.stride * noise**pull.kind.early * masked(unit(g, pull), pull)
+            pull.weight * noise**pull.kind.early * masked(_stride(pull, g), pull)
             for pull, g in pushes
         )
 
     return rule
+
+
+def _stride(pull: Pull, gradient: Tensor) -> Tensor:
+    """How far x0 moves at weight 1 under nothing but noise."""
+    along = pull.kind.stride * unit(gradient, pull)
+    return along if pull.tint is None else along + pull.kind.tint * pull.tint
 
 
 def unit(gradient: Tensor, pull: Pull) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch.utils.data import Dataset
 
 from core.checkpoint import Checkpoint
 from core.dataset import PairDataset, mirror
-from core.latents import LatentDataset
+from core.latents import LatentDataset, shares_of
 from core.model.scene_encoder import SceneEncoder
 from core.objective import T_SALT, Batch, seeded_noise, seeded_uniform
 from core.photo_folder import PhotoFolder
@@ -28,6 +29,7 @@ from core.phrases import Phrases
 from core.pixels import from_pixels
 from core.schedule import Schedule, ScheduleSpec
 from core.stages import filled
+from core.tints import Means, tints_of
 from core.words import Vocabulary
 
 WARMTH = 0.1  # temperature of the pictures' contrast
@@ -82,6 +84,14 @@ class SceneDataset(Dataset):
         sample = self.data.sample(index)
         sample = mirror(sample, self.data.palette) if flipped else sample
         return from_pixels(sample.image[None])[0]
+
+    def shares(self, index: int) -> Tensor:
+        """How much of each place of `x0` each label covers, float32 `[labels, h, w]`."""
+        if isinstance(self.data, LatentDataset):
+            labels, factor = self.data.samples[index].labels, self.data.factor
+        else:
+            labels, factor = self.data.sample(index).labels, 1
+        return shares_of(labels, None, self.data.palette, factor)
 
     def photo(self, index: int) -> np.ndarray:
         """The photo that an index belongs to, uint8 `[H, W, 3]`."""
@@ -200,6 +210,8 @@ class SceneStage:
         trained = model.train().requires_grad_(True)
         if trained.phrases:
             trained.phrases.requires_grad_(False)  # fitted, not trained
+        if trained.tints is not None:
+            trained.tints.requires_grad_(False)  # likewise
         self.objective = SceneObjective(trained, schedule.build(), dataset.scores.shape[1])
 
     def about(self) -> dict[str, Any]:
@@ -239,11 +251,22 @@ class SceneStage:
             seen.append(model(x, (t + 1) / len(schedule)).embedding)
         photos = [index // self.dataset.crops for index in chosen]
         shown = self.dataset.targets[photos]
-        if self.phrases is None:
-            return {"words": fitted_words(torch.cat(seen), shown.to(self.device))}
-        shown = torch.cat([shown, torch.from_numpy(self.phrases.shown)[photos]], 1)
+        if self.phrases is not None:
+            shown = torch.cat([shown, torch.from_numpy(self.phrases.shown)[photos]], 1)
         words = fitted_words(torch.cat(seen), shown.to(self.device))
-        return {"words": words[: self.spec.words], **self.phrases.fitted(words)}
+        known = words[: self.spec.words]
+        fitted = {"words": known, **(self.phrases.fitted(words) if self.phrases else {})}
+        if self.spec.tints:
+            fitted["tints"] = tints_of(known, self.changes.to(self.device))
+        return fitted
+
+    @cached_property
+    def changes(self) -> Tensor:
+        """How each concept changes x0 in each label, `[words, labels, C]`."""
+        indices = range(len(self.dataset))
+        pictures = ((self.dataset.x0(i), self.dataset.shares(i)) for i in indices)
+        targets = self.dataset.targets[[i // self.dataset.crops for i in indices]]
+        return Means(pictures).changes(targets)
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         """The photos that fit best: a row for each of some words, or for each of some photos."""

@@ -18,8 +18,10 @@ from core.crop import Crop
 from core.errors import RequestError
 from core.guidance import TERMS, Guided, LowPass, Pull, rule_of
 from core.labelmap import nearest_resize
+from core.latents import shares_of
 from core.meaning import meaning
 from core.model.scene_encoder import SceneEncoder
+from core.palette import Palette
 from core.request import SampleRequest
 from core.sampling import Constrain, Denoise, SeedNoise
 from core.schedule import Schedule
@@ -56,9 +58,12 @@ class Guide:
         vocabulary: Vocabulary | None,
         timesteps: int,
         sentences: Meaning | None = None,
+        labels: tuple[str, ...] = (),
     ) -> None:
-        """sentences: reads texts with words that the vocabulary does not have."""
+        """sentences: reads texts with words that the vocabulary does not have. labels: names of
+        those that it learned with."""
         self.encoder, self.timesteps, self.sentences = encoder, timesteps, sentences
+        self.labels = labels
         learned = bool(encoder.spec.phrases or encoder.spec.clip)
         self.vocabulary = vocabulary and _told(vocabulary, learned, sentences)
         weight = next(encoder.parameters())
@@ -80,17 +85,18 @@ class Guide:
         reads = packaged() if encoder.spec.phrases else None
         sentences = SentenceReader(reads) if reads else None
         timesteps = checkpoint.schedule.diffusion_steps
-        return cls(encoder, checkpoint.vocabulary, timesteps, sentences)
+        labels = _names(checkpoint.palette)
+        return cls(encoder, checkpoint.vocabulary, timesteps, sentences, labels)
 
     def reading(self, clip: Clip) -> Guide:
         """The same with the words of the CLIP file whose space it learned."""
         known = Vocabulary.from_dict(read_words())
-        return Guide(self.encoder, known, self.timesteps, clip.text)
+        return Guide(self.encoder, known, self.timesteps, clip.text, self.labels)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Guide:
         """The same on another device and in another precision."""
         encoder = self.encoder.to(device, dtype).to(memory_format=torch.channels_last)
-        return Guide(encoder, self.vocabulary, self.timesteps, self.sentences)
+        return Guide(encoder, self.vocabulary, self.timesteps, self.sentences, self.labels)
 
     def look(self, x: Tensor, t: int) -> Seen:
         """What is to be seen of x_t; differentiable where gradients are wanted."""
@@ -112,6 +118,11 @@ class Guide:
         row = [weights.get(name, 0.0) for name in self.vocabulary.names]
         return self.encoder.text(torch.tensor([row], device=self.device))
 
+    def tint(self, embedding: Tensor, palette: Palette) -> Tensor | None:
+        """How the text of an embedding `[1, D]` changes x0 under each label, float32 `[labels, C]`;
+        None where that was not learned, or with other labels."""
+        return self.encoder.tint(embedding) if _names(palette) == self.labels else None
+
     def _read(self, clause: str) -> Tensor:
         said = self.sentences([clause]).to(self.device)
         return said if self.encoder.spec.clip else self.encoder.meaning(said)
@@ -121,6 +132,10 @@ def _told(vocabulary: Vocabulary, learned: bool, sentences: Meaning | None) -> V
     """A vocabulary that says whether free sentences can be read, and else why not."""
     more = FREE_SENTENCES if learned and sentences is None else ""
     return replace(vocabulary, free=learned and sentences is not None, more=more)
+
+
+def _names(palette: Palette) -> tuple[str, ...]:
+    return tuple(label.name for label in palette.classes)
 
 
 def check_terms(request: SampleRequest, guide: Guide | None, model: str) -> None:
@@ -183,17 +198,28 @@ class Terms:
         return constrain
 
     def _pull(self, term: GuidanceTerm) -> Pull:
-        name = "structure" if term.kind == "content" and term.spatial else term.kind
-        wanted = self._wanted_text(term) if term.kind == "text" else self._wanted_picture(term)
-        return Pull(TERMS[name], wanted, self._weight(term), self.mask(term, self.guide.device))
+        mask = self.mask(term, self.guide.device)
+        if term.kind != "text":
+            name = "structure" if term.kind == "content" and term.spatial else term.kind
+            return Pull(TERMS[name], self._wanted_picture(term), self._weight(term), mask)
+        with torch.inference_mode(False), torch.no_grad():
+            embedding = self.guide.text(term.text)
+        wanted, tint = Seen(embedding, embedding, ()), self._tint(embedding)
+        kind = TERMS["text" if tint is None else "tinted"]
+        return Pull(kind, lambda t: wanted, self._weight(term), mask, tint)
 
     def _weight(self, term: GuidanceTerm) -> Callable[[], float]:
         return partial(self.weights.of, self.request.terms.index(term))
 
-    def _wanted_text(self, term: GuidanceTerm) -> Callable[[int], Seen]:
-        with torch.inference_mode(False), torch.no_grad():
-            embedding = self.guide.text(term.text)
-        return lambda t: Seen(embedding, embedding, ())
+    def _tint(self, embedding: Tensor) -> Tensor | None:
+        """How a text changes x0 `[1, C, h, w]`: as it does in the labels that are painted there."""
+        layout = self.request.layout
+        changes = self.guide.tint(embedding, layout.palette)
+        if changes is None:
+            return None
+        labels = nearest_resize(layout.labels, self.crop.canvas)
+        shares = self.crop.cells(shares_of(labels, None, layout.palette, self.crop.factor))
+        return torch.einsum("kc,khw->chw", changes, shares.to(changes))[None]
 
     def _wanted_picture(self, term: GuidanceTerm) -> Callable[[int], Seen]:
         """What is seen of the reference under the noise of t, computed when first asked for."""

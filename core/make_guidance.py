@@ -28,6 +28,8 @@ from core.schedule import ScheduleSpec
 from core.sentences import INSTALL, SentenceReader, packaged
 from core.words import WORDS_FILE, Vocabulary, read_words
 
+FITTED = ("phrases.", "tints")  # what of the weights is not trained
+
 
 def make_guidance(
     args: argparse.Namespace,
@@ -53,6 +55,7 @@ def make_guidance(
     vocabulary = Vocabulary.from_dict(words) if words["concepts"] else None
     phrases = _phrases(args, vocabulary, captions, data) if args.sentences else None
     shape = {**_read(autoencoder), "words": targets.shape[1]}
+    shape["tints"] = len(data.palette) if targets.shape[1] else 0
     if phrases:
         shape["phrases"], shape["sentence"] = phrases.embeddings.shape
     model = SceneEncoder(spec_from_dict(SceneEncoderSpec, shape | args.spec))
@@ -129,11 +132,12 @@ def _go_on(model: SceneEncoder, path: str, vocabulary: Vocabulary | None) -> Non
     checkpoint = Checkpoint.open(path)
     old = checkpoint.load_guidance()
     names = [v.names if v else () for v in (checkpoint.vocabulary, vocabulary)]
-    if _without_phrases(old.spec) != _without_phrases(model.spec) or names[0] != names[1]:
+    if _trained(old.spec) != _trained(model.spec) or names[0] != names[1]:
         raise InputError(f"{path} holds another encoder or other words than this run's.")
-    state = {k: v for k, v in old.state_dict().items() if not k.startswith("phrases.")}
-    model.load_state_dict(model.state_dict() | state)  # phrases are fitted anew
+    state = {k: v for k, v in old.state_dict().items() if not k.startswith(FITTED)}
+    model.load_state_dict(model.state_dict() | state)
 
 
-def _without_phrases(spec: SceneEncoderSpec) -> SceneEncoderSpec:
-    return replace(spec, sentence=0, phrases=0)
+def _trained(spec: SceneEncoderSpec) -> SceneEncoderSpec:
+    """What training makes, without what is fitted anew whenever weights are saved."""
+    return replace(spec, sentence=0, phrases=0, tints=0)

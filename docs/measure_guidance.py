@@ -1,12 +1,16 @@
 """Measure what words and references do to pictures, beside none, with the same seeds and layouts.
 
-    python -m docs.measure_guidance text DATA --places FILE   ten prompts: scores, agreement
+    python -m docs.measure_guidance text DATA --places FILE --segmenter FILE --segmenter-classes CSV
+                                                              ten prompts: scores, agreement
     python -m docs.measure_guidance references DATA           style, content, retrieval
     python -m docs.measure_guidance time DATA                 a step with terms beside one without
 
 DATA has images/, labels/ and captions.csv of photos that no network was trained on. FILE is the
 Places365 network with its scene attributes; what it has no attribute for is read off its features
-by a linear probe of the captions' tags. `text` also draws a sheet: rows prompts, columns layouts.
+by a linear probe of the captions' tags. The segmenter is the one of the card's agreement (see
+core.evaluate); the model's own, which is asked too, hardly knows things in orange or blue light.
+Everything is made as the window begins: guidance 3 in the cleaner half of the timesteps. `text`
+also draws a sheet: rows prompts, columns layouts.
 With `--keep` it can be stopped and goes on later, also to more layouts.
 """
 
@@ -15,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +30,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from core.agreement import confusion, mean_interval, mean_iou
+from core.agreement import MERGES, confusion, mean_interval, mean_iou, merge_table
 from core.captions import CAPTIONS, read_table
 from core.dataset import Pair, find_pairs, read_pair
 from core.engine import Engine
@@ -35,6 +39,7 @@ from core.features import FeatureNetwork, open_places
 from core.fingerprint import fingerprint
 from core.guidance import likeness, style
 from core.guide import guide_path
+from core.outside_segmenter import OutsideSegmenter
 from core.request import Layout, Result, SampleRequest
 from core.sample import DEFAULT_WEIGHTS
 from core.seen import Seen
@@ -69,19 +74,33 @@ class Maker:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.weights, self.engine = options.weights, Engine.open(options.weights)
-        self.palette, self.steps, self.weight = (
-            self.engine.info.palette,
-            options.steps,
-            options.weight,
-        )
+        self.palette, self.steps = self.engine.info.palette, options.steps
+        self.weight, self.scale = options.weight, options.guidance
+        self.start, self.outside = options.guidance_start, None
+        self.merges = merge_table(self.palette, MERGES.get(self.palette.name, {}))
+        if options.segmenter:
+            files = options.segmenter, options.segmenter_classes
+            self.outside = OutsideSegmenter.open(*files, self.palette)
         self.all, _ = find_pairs(options.data)
         spread = sorted(range(len(self.all)), key=lambda i: (i % APART * 13 % APART, i))
         self.pairs: Sequence[Pair] = [self.all[i] for i in spread[: options.count]]
 
-    def names(self) -> list[str]:
-        """What the files are that pictures depend on."""
+    def settings(self) -> list[object]:
+        """What pictures and their figures depend on."""
         files = (self.weights, guide_path(self.weights))
-        return [fingerprint(path) for path in files if path.is_file()]
+        names = [fingerprint(path) for path in files if path.is_file()]
+        judge = self.outside.identity if self.outside else ""
+        return [self.steps, self.weight, self.scale, self.start, names, judge]
+
+    @property
+    def judges(self) -> int:
+        return 2 if self.outside else 1
+
+    def said(self) -> str:
+        return (
+            f"{len(self.pairs)} layouts, {self.steps} steps, guidance {self.scale:g} below "
+            f"{self.start:.0%}, weight {self.weight:g}"
+        )
 
     def labels(self, number: int) -> np.ndarray:
         return read_pair(self.pairs[number], self.palette).labels
@@ -90,7 +109,8 @@ class Maker:
         request = SampleRequest(
             Layout(self.labels(number), self.palette),
             steps=steps or self.steps,
-            guidance_scale=2.0,
+            guidance_scale=self.scale,
+            guidance_start=self.start,
             seed=number,
             preview_every=0,
             terms=terms,
@@ -99,9 +119,14 @@ class Maker:
         return result.image
 
     def agreement(self, number: int, picture: np.ndarray) -> np.ndarray:
-        """Confusion of the layout with what the model's own segmenter finds."""
-        truth = self.labels(number)
-        return confusion(truth, self.engine.segmenter(picture, truth.shape), len(self.palette))
+        """Confusions `[judges, labels, labels]` of the layout with what segmenters find: the
+        model's own, and the outside one with labels merged as in the card."""
+        truth, own = self.labels(number), self.engine.segmenter
+        found = [confusion(truth, own(picture, truth.shape), len(self.palette))]
+        if self.outside:
+            seen = self.merges[self.outside(picture, truth.shape)]
+            found.append(confusion(self.merges[truth], seen, len(self.palette)))
+        return np.stack(found)
 
     @torch.no_grad()
     def seen(self, picture: np.ndarray) -> Seen:
@@ -117,41 +142,58 @@ def text(options: argparse.Namespace) -> None:
     maker = Maker(options)
     network = open_places(options.places)
     prompts = options.prompts or list(PROMPTS)
-    keep = Keep(options.keep, [options.steps, options.weight, maker.names()])
+    keep = Keep(options.keep, maker.settings())
     table = [
         {word: keep.get(number, word, partial(_made, maker, network)) for word in ("", *prompts)}
         for number in tqdm(range(len(maker.pairs)), "layouts")
     ]
     photos = keep.photos(network, [pair.image for pair in maker.all])
     scores = _scores(options, photos, maker.all)
-    plain = [row[""] for row in table]
-    before = sum(made.confusion for made in plain)
-    print(f"{len(table)} layouts, {maker.steps} steps, weight {maker.weight:g}\n")
-    print("| prompt | rises for | by (σ of pictures) | 95 % | mIoU | of before | 95 % |")
-    print("|---|---|---|---|---|---|---|")
-    print(f"| none | | | | {mean_iou(before):.3f} | | |")
+    rises = {prompt: _rises(table, prompt, scores[prompt]) for prompt in prompts}
+    print(f"{maker.said()}\n")
+    judges = range(maker.judges)
+    print(
+        "| prompt | rises for | by (σ of pictures) | 95 % |" + " mIoU kept | 95 % |" * len(judges)
+    )
+    print("|---|---|---|---|" + "---|---|" * len(judges))
     for prompt in prompts:
-        made = [row[prompt] for row in table]
-        old, new = (scores[prompt](np.stack([m.features for m in own])) for own in (plain, made))
-        rise = (new - old) / old.std()
-        after = mean_iou(sum(m.confusion for m in made))
-        low, high = mean_interval(rise)
-        least, most = _kept_interval(plain, made)
-        print(
-            f"| {prompt} | {(rise > 0).mean():.0%} | {rise.mean():.2f} | {low:.2f} to {high:.2f} | "
-            f"{after:.3f} | {after / mean_iou(before):.0%} | {least:.0%} to {most:.0%} |"
-        )
+        _print_row(prompt, [rises[prompt]], [_kept(table, j, [prompt]) for j in judges])
+    _print_row("**mean**", list(rises.values()), [_kept(table, j, prompts) for j in judges])
+    plain = sum(row[""].confusions for row in table)
+    print("\nmIoU without words: " + ", ".join(f"{mean_iou(own):.3f}" for own in plain))
     rows = [[row[word].small for row in table[:SHEET_COLUMNS]] for word in ("", *prompts)]
     captions = [[prompt] for prompt in ("no words", *prompts)]
     Image.fromarray(sheet(rows, captions)).save(options.sheet)
 
 
+def _rises(table: Sequence[Row], prompt: str, score: Score) -> np.ndarray:
+    """How much a prompt's score rises for each layout, in deviations of pictures without words."""
+    old, new = (score(np.stack([row[word].features for row in table])) for word in ("", prompt))
+    return (new - old) / old.std()
+
+
+def _print_row(name: str, rises: Sequence[np.ndarray], kept: Sequence[Interval]) -> None:
+    """One row of the table; several prompts are averaged layout by layout."""
+    each = np.mean(rises, axis=0)
+    low, high = mean_interval(each)
+    up = np.mean([(own > 0).mean() for own in rises])
+    row = f"| {name} | {up:.0%} | {each.mean():.2f} | {low:.2f} to {high:.2f} |"
+    for middle, least, most in kept:
+        row += f" {middle:.0%} | {least:.0%} to {most:.0%} |"
+    print(row)
+
+
 class Made(NamedTuple):
-    """What is needed of one picture: features `[D]`, agreement with its layout, a small copy."""
+    """What is needed of one picture: features `[D]`, agreement with its layout by each judge, a
+    small copy."""
 
     features: np.ndarray
-    confusion: np.ndarray
+    confusions: np.ndarray
     small: np.ndarray
+
+
+Row = Mapping[str, Made]  # of one layout: by prompt, "" for no words
+Interval = tuple[float, float, float]  # middle, and its 2.5 % and 97.5 %
 
 
 def _made(maker: Maker, network: FeatureNetwork, number: int, prompt: str) -> Made:
@@ -192,14 +234,21 @@ class Keep:
         return photo_features(network, photos, self.folder and self.folder / "photos")
 
 
-def _kept_interval(plain: Sequence[Made], made: Sequence[Made]) -> tuple[float, float]:
-    """Of the ratio of mean IoUs, drawn anew from the layouts: 2.5 % and 97.5 %."""
+def _kept(table: Sequence[Row], judge: int, prompts: Sequence[str]) -> Interval:
+    """What prompts leave of the mean IoU, on average; the interval is of layouts drawn anew."""
+    words = ["", *prompts]
+    counts = np.stack([[row[word].confusions[judge] for word in words] for row in table])
     rng = np.random.default_rng(0)
-    both = [np.stack([m.confusion for m in own]) for own in (made, plain)]
-    draws = rng.integers(0, len(plain), (DRAWS, len(plain)))
-    ratios = [np.divide(*(mean_iou(own[draw].sum(0)) for own in both)) for draw in draws]
-    low, high = np.quantile(ratios, (0.025, 0.975))
-    return float(low), float(high)
+    draws = rng.multinomial(len(table), np.full(len(table), 1 / len(table)), DRAWS)
+    low, high = np.quantile([_share_kept(draw, counts) for draw in draws], (0.025, 0.975))
+    return _share_kept(np.ones(len(table)), counts), float(low), float(high)
+
+
+def _share_kept(times: np.ndarray, counts: np.ndarray) -> float:
+    """times: `[layouts]`, how often each counts. counts: `[layouts, words, labels, labels]`, of
+    pictures without words first."""
+    before, *after = (mean_iou(own) for own in np.tensordot(times, counts, 1))
+    return float(np.mean(after) / before)
 
 
 def _scores(
@@ -248,7 +297,7 @@ def references(options: argparse.Namespace) -> None:
             term = GuidanceTerm(kind, maker.weight, reference=photos[own])
             made = maker.picture(number, term)
             rows[kind].append(_compared(maker, plain, made, seen, own))
-    print(f"{len(maker.pairs)} layouts, {maker.steps} steps, weight {maker.weight:g}\n")
+    print(f"{maker.said()}\n")
     for kind, found in rows.items():
         gram, cosine, before, after = np.array(found).T
         print(
@@ -319,8 +368,12 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--places", type=Path, help="the Places365 network, for `text`")
+    parser.add_argument("--segmenter", type=Path, help="of the card's agreement, for `text`")
+    parser.add_argument("--segmenter-classes", type=Path, help="what its classes mean")
     parser.add_argument("--count", type=int, default=200, help="layouts (200)")
     parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--guidance", type=float, default=3.0, help="scale of guidance (3)")
+    parser.add_argument("--guidance-start", type=float, default=0.5, help="where it begins (0.5)")
     parser.add_argument("--weight", type=float, default=1.0, help="of the term (1)")
     parser.add_argument("--prompts", nargs="+", choices=list(PROMPTS), help="only these")
     parser.add_argument("--keep", type=Path, help="folder of a run of `text` to go on with")
@@ -328,6 +381,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "text" and options.places is None:
         parser.error("the scores of words come from a network: give --places")
+    if bool(options.segmenter) != bool(options.segmenter_classes):
+        parser.error("--segmenter and --segmenter-classes belong together: give both")
     {"text": text, "references": references, "time": timing}[options.what](options)
 
 

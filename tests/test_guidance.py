@@ -117,6 +117,20 @@ def test_the_even_rule_moves_equally_far_at_any_size_of_the_gradient(x):
         )
 
 
+def test_a_tint_moves_x0_whatever_the_gradient_is(x):
+    """By its own size, in the mask alone; the paper's rule does not know it."""
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2, :] = 1
+    tint = torch.randn(1, *SHAPE[1:], generator=torch.Generator().manual_seed(1))
+    bare = pull(weight=2.0, mask=mask)
+    tinted = bare._replace(kind=bare.kind._replace(tint=0.5), tint=tint)
+    one, other = (guided(even(SCHEDULE), p)(x, 400).x0 for p in (bare, tinted))
+    far = 2.0 * 0.5 * (1 - SCHEDULE.abar(400)) ** EARLY
+    torch.testing.assert_close(other - one, (far * tint * mask).expand_as(x))
+    same = [guided(paper_eps(SCHEDULE), p)(x, 400).x0 for p in (bare, tinted)]
+    torch.testing.assert_close(*same)
+
+
 def test_words_act_early_and_style_acts_late_too():
     """At the last steps words do nothing any more."""
     last, first = SCHEDULE.abar(30), SCHEDULE.abar(900)

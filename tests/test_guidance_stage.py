@@ -241,6 +241,8 @@ def test_the_command_trains_with_captions(captioned, palette_file, tmp_path):
     assert main([*options, "--out", str(out), "--steps", "2"]) == 0
     guide = Guide.open(out / "weights.safetensors", 3)
     assert guide.vocabulary.names == ("lake", "plain", "grand")
+    tint = guide.tint(guide.text("lake"), Palette.load(str(palette_file)))
+    assert tint.shape == (3, 3) and tint.abs().max() > 0
     again = [*options, "--out", str(tmp_path / "on"), "--steps", "1", "--init"]
     assert main([*again, str(out / "weights.safetensors")]) == 0
 

@@ -10,9 +10,12 @@ from core.checkpoint import Checkpoint, CheckpointError
 from core.crop import Crop
 from core.engine import Engine
 from core.errors import InputError
+from core.guidance import TERMS as KINDS
 from core.guide import Guide, Terms, filling, guide_path
+from core.labelmap import Box
 from core.model.scene_encoder import SceneEncoder
 from core.model.spec import SceneEncoderSpec
+from core.palette import Palette
 from core.request import Inpaint, Layout, RequestError, Result, SampleRequest
 from core.terms import GuidanceTerm
 from core.words import Vocabulary, Word
@@ -25,12 +28,14 @@ REFERENCE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
 @pytest.fixture
 def make_guide(tmp_path, palette):
-    """`make_guide(in_channels, vocabulary)`: the file of an encoder beside tiny.safetensors."""
+    """`make_guide(in_channels, vocabulary, tints)`: the file of an encoder beside
+    tiny.safetensors."""
 
-    def make(in_channels: int = 4, vocabulary: Vocabulary | None = VOCABULARY):
+    def make(in_channels: int = 4, vocabulary: Vocabulary | None = VOCABULARY, tints: int = 0):
         words = len(vocabulary.concepts) if vocabulary else 0
         patch = 1 if in_channels > 3 else 4
-        spec = SceneEncoderSpec(in_channels, **{**SHAPE, "words": words, "patch": patch})
+        shape = {**SHAPE, "words": words, "patch": patch, "tints": tints}
+        spec = SceneEncoderSpec(in_channels, **shape)
         encoder = randomised(SceneEncoder(spec))
         path = guide_path(tmp_path / "tiny.safetensors")
         header = Checkpoint(palette, guidance=spec, vocabulary=vocabulary)
@@ -131,6 +136,35 @@ def test_a_label_s_term_acts_in_its_label(engine, palette):
     terms = Terms(asked, engine.guide, engine.schedule, crop, engine.encode, 1)
     mask = terms.mask(GuidanceTerm("text", text="fog", labels=(1,)), engine.device)
     assert float(mask.sum()) == 16 and float(mask[0, 0, :4, :4].min()) == 1
+
+
+def test_a_word_changes_each_label_in_its_own_way(make_checkpoint, make_guide, palette):
+    """As far as a place is covered by it, in a crop as in the whole; not with other labels."""
+    make_guide(tints=len(palette))
+    engine = Engine.open(make_checkpoint(latent=True), device="cpu", precision="float32")
+    fog = GuidanceTerm("text", text="fog")
+    asked = request(palette, fog)
+    terms = Terms(asked, engine.guide, engine.schedule, Crop.whole((64, 64), 8), engine.encode, 1)
+    found = terms._pull(fog)
+    changes = engine.guide.tint(engine.guide.text("fog"), palette)
+    assert found.kind.tint > 0 and found.tint.shape == (1, 4, 8, 8)
+    for rows, label in ((slice(4), 1), (slice(4, 8), 0)):
+        wanted = changes[label, :, None, None].expand(4, 4, 8)
+        torch.testing.assert_close(found.tint[0, :, rows], wanted)
+    crop = Crop((64, 64), Box(16, 24, 32, 32), 8)
+    part = Terms(asked, engine.guide, engine.schedule, crop, engine.encode, 1)._pull(fog)
+    torch.testing.assert_close(part.tint, found.tint[..., 3:7, 2:6])
+    assert engine.guide.tint(engine.guide.text("fog"), Palette.load("landscape")) is None
+
+
+def test_words_of_an_encoder_without_tints_pull_alone(engine, palette):
+    """Files of older versions: the gradient alone, and farther."""
+    crop = Crop.whole((64, 64), 8)
+    fog = GuidanceTerm("text", text="fog")
+    terms = Terms(request(palette, fog), engine.guide, engine.schedule, crop, engine.encode, 1)
+    found = terms._pull(fog)
+    assert found.tint is None and found.kind == KINDS["text"]
+    assert found.kind.stride > KINDS["tinted"].stride
 
 
 @pytest.mark.parametrize("kind", TERMS)

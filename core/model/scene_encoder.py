@@ -71,7 +71,8 @@ class SceneEncoder(nn.Module):
 
     Timesteps are shares of the schedule, 0 for the clean picture to 1 for pure noise. words:
     `[words, D]`, a vector for each concept; the other parameters of words turn cosines into logits.
-    phrases: from the embeddings of a sentence encoder to the same space.
+    phrases: from the embeddings of a sentence encoder to the same space. tints: from there to what
+    a text changes of x0 in each label (core/tints.py).
     """
 
     def __init__(self, spec: SceneEncoderSpec) -> None:
@@ -99,6 +100,8 @@ class SceneEncoder(nn.Module):
         self.gains = nn.Parameter(torch.full((spec.words,), 2.0))  # logarithms
         self.biases = nn.Parameter(torch.full((spec.words,), -2.0))
         self.phrases = Phrasebook(spec) if spec.phrases else None
+        shape = spec.tints, spec.in_channels, spec.embedding
+        self.tints = nn.Parameter(torch.zeros(shape)) if spec.tints else None
         self.bag_scale = nn.Parameter(torch.tensor([2.0, -2.0]))  # logarithm of a gain, and a bias
 
     def forward(self, x: Tensor, t: Tensor) -> Seen:
@@ -121,6 +124,10 @@ class SceneEncoder(nn.Module):
     def meaning(self, sentences: Tensor) -> Tensor:
         """The embedding `[N, D]`, of length 1, of what a sentence encoder says, `[N, sentence]`."""
         return self.phrases(sentences)
+
+    def tint(self, embedding: Tensor) -> Tensor | None:
+        """How the text of an embedding `[1, D]` changes x0 under each label, `[labels, C]`."""
+        return None if self.tints is None else self.tints.float() @ embedding[0]
 
     def logits(self, embedding: Tensor) -> Tensor:
         """`[N, words]`: how much pictures with these embeddings show each concept."""

@@ -14,7 +14,9 @@ MOST_BLOCKS = 32  # of a level: before a network is compared with its file, it i
 MOST_LEVELS = 16
 MOST_STOPS = 1000
 # 0 means none, or the last step
-FROM_ZERO = ("full_width", "layout_labels", "words", "sentence", "phrases", "bank", "rank", "stops")
+FROM_ZERO = frozenset(
+    "full_width layout_labels words sentence phrases tints bank rank stops".split()
+)
 FROM_MINUS_ONE = ("num_head_channels",)  # -1: num_heads counts instead
 UPSAMPLINGS = {"normal": 0, "more": 1, "most": 2}  # SPADE: doublings beyond five
 
@@ -164,6 +166,7 @@ class SceneEncoderSpec:
     words: int = 0  # concepts with a vector in the same space; 0 for none
     sentence: int = 0  # numbers of the embedding of a sentence, and
     phrases: int = 0  # phrases whose meaning is known, by which sentences are read; 0 for none
+    tints: int = 0  # labels whose colours words are known to change; 0 for none
     clip: str = ""  # fingerprint of the CLIP file whose space the embeddings are in
 
     def __post_init__(self) -> None:
