@@ -81,7 +81,7 @@ class Kind(NamedTuple):
 
 TERMS = {  # docs/decisions/018 has the measurements
     "text": Kind(likeness, 0.45, 8),
-    "tinted": Kind(likeness, 0.25, 8, tint=1.2),  # text, where it is known what it does to labels
+    "tinted": Kind(likeness, 0.22, 8, tint=1.25),  # text, where it is known what it does to labels
     "content": Kind(likeness, 0.35, 8),
     "structure": Kind(structure, 0.3, 4),
     "style": Kind(style, 0.3, 1),
