@@ -42,6 +42,7 @@ def make_guidance(
     words, targets, taught = {"concepts": {}}, torch.zeros(len(data), 0), None
     if args.clip_file:
         return _by_clip(args, data, device, autoencoder)
+    reader = _reader(captions) if args.sentences else None  # before minutes of reading photos
     if captions.is_file():
         words = read_words(Path(args.vocabulary) if args.vocabulary else WORDS_FILE)
         scores = read_table(Path(args.scores)) if args.scores else {}
@@ -53,7 +54,8 @@ def make_guidance(
     else:
         say(f"note: {captions} is missing, so the encoder learns no words.")
     vocabulary = Vocabulary.from_dict(words) if words["concepts"] else None
-    phrases = _phrases(args, vocabulary, captions, data) if args.sentences else None
+    names = [pair.name for pair in data.pairs] if reader else []
+    phrases = Phrases(vocabulary, read_table(captions), names, reader) if reader else None
     shape = {**_read(autoencoder), "words": targets.shape[1]}
     shape["tints"] = len(data.palette) if targets.shape[1] else 0
     if phrases:
@@ -111,20 +113,14 @@ def _schedule(args: argparse.Namespace) -> ScheduleSpec:
     return ScheduleSpec(args.noise_schedule) if args.noise_schedule else ScheduleSpec()
 
 
-def _phrases(
-    args: argparse.Namespace,
-    vocabulary: Vocabulary | None,
-    captions: Path,
-    data: PairDataset,
-) -> Phrases:
-    """What teaches the encoder of guidance to read free sentences."""
+def _reader(captions: Path) -> SentenceReader:
+    """What reads sentences, to teach the encoder of guidance what they mean."""
+    if not captions.is_file():
+        raise InputError(f"--sentences needs captions, but {captions} is missing.")
     reads = packaged()
-    if vocabulary is None:
-        raise InputError(f"--sentences needs captions, but {args.data} has no {CAPTIONS}.")
     if reads is None:
         raise InputError(f"--sentences needs the extra [text]: {INSTALL}")
-    names = [pair.name for pair in data.pairs]
-    return Phrases(vocabulary, read_table(captions), names, SentenceReader(reads))
+    return SentenceReader(reads)
 
 
 def _go_on(model: SceneEncoder, path: str, vocabulary: Vocabulary | None) -> None:

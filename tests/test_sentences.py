@@ -16,6 +16,7 @@ from core.model.scene_encoder import SceneEncoder
 from core.model.spec import SceneEncoderSpec
 from core.phrases import Phrases, scene_shares, spoken
 from core.sentences import PARTS, Bert, SentenceReader, Shape, clauses, packaged
+from core.train import main
 from core.word_pieces import WordPieces, plain_words
 from core.words import UnknownWord, Vocabulary, Word
 from tests.conftest import randomised
@@ -193,6 +194,32 @@ def test_a_file_without_phrases_knows_nothing_of_them(tmp_path, palette):
     header.save(path, {"guidance": SceneEncoder(spec).state_dict()}, torch.float32)
     opened = Guide.open(path, 4)
     assert not opened.vocabulary.free and opened.vocabulary.more == ""
+
+
+def test_the_command_fits_phrases(photos, palette_file, folder, tmp_path, monkeypatch, capsys):
+    """`--sentences`: what is missing is said before a photo is read; else it is all in the file."""
+    (photos / "words.toml").write_text('[concepts.lake]\ngroup = "place"\ntags = ["wet"]\n')
+    out = tmp_path / "run"
+    command = f"--data {photos} --palette {palette_file} --stage guidance --size 24 --batch 4"
+    command += f" --sentences --steps 1 --out {out} --sheet-every 0"
+    spec = '{"widths": [8], "blocks": [1], "embedding": 6, "patch": 4}'
+    asked = [*command.split(), "--spec", spec]
+    assert main(asked) == 2
+    assert "--sentences needs captions" in capsys.readouterr().err
+    lines = [f"{i:02d},lake/natural,0.4,field,0.1,{'wet' if i < 3 else 'dry'}" for i in range(6)]
+    heading = "id,scene,scene_p,scene2,scene2_p,tags"
+    (photos / "captions.csv").write_text("\n".join([heading, *lines]))
+    asked += ["--vocabulary", str(photos / "words.toml")]
+    monkeypatch.setattr("core.make_guidance.packaged", lambda: None)
+    assert main(asked) == 2
+    said = capsys.readouterr().err
+    assert "needs the extra [text]" in said and "reading photos" not in said
+    monkeypatch.setattr("core.make_guidance.packaged", lambda: folder)
+    assert main(asked) == 0
+    opened = Guide.open(out / "weights.safetensors", 3)
+    assert opened.encoder.spec.sentence == 8
+    near = opened.encoder.phrases(SentenceReader(folder)(["lake"]))
+    torch.testing.assert_close(near.norm(dim=1), torch.ones(1))
 
 
 # -- references -----------------------------------------------------------------------------------
