@@ -18,7 +18,8 @@ from app.scene import Scene, check_ids
 from core.palette import Palette
 
 UNDO_LIMIT = 200  # steps
-PLAIN_BYTES = 64 * 2**20  # pixels kept as they are, for a quick undo; older ones are compressed
+PLAIN_STEPS = 16  # with pixels as they are, for a quick undo; older ones are compressed
+PLAIN_BYTES = 64 * 2**20  # and no more than this
 TOTAL_BYTES = 256 * 2**20  # then the oldest steps are given up
 
 
@@ -148,12 +149,13 @@ class UndoStack(QUndoStack):
         self.cleared.emit()
 
     def _save_memory(self) -> None:
-        kept = 0
+        kept = steps = 0
         for index in reversed(range(self.count())):
             step = self.command(index)
             if not isinstance(step, SceneCommand):
                 continue
-            if kept + step.nbytes > PLAIN_BYTES:
+            steps += 1
+            if steps > PLAIN_STEPS or kept + step.nbytes > PLAIN_BYTES:
                 step.pack()
             kept += step.nbytes
             if kept > TOTAL_BYTES and index < self.count() - 1:

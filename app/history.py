@@ -34,7 +34,7 @@ RECORD = Qt.ItemDataRole.UserRole
 MIB = 2**20
 MOST_UNKEPT = 16  # pictures in memory that wait for room on the disk
 UNKEPT = "The picture is not in the history yet; it will be when there is room, or save it now."
-THUMBNAILS = 256  # decoded ones in memory: far more than any strip shows at once
+THUMBNAILS = 64  # decoded ones in memory, 64 KB each: more than a strip shows at once
 
 
 class History(QAbstractListModel):

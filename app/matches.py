@@ -65,6 +65,12 @@ class Matches(QObject):
                 Look(about, small, partial(compare, layout, ceiling=model.ceiling or None))
             )
 
+    def forget(self, about: Hashable) -> None:
+        """Nobody waits for this match any more: whoever makes picture after picture would leave a
+        long queue of copies behind."""
+        if self._wanted.pop(about, None) is not None:
+            self._looking.forget(about)
+
     def _want_present(self) -> None:
         if self._studio.result is not None:
             self.want(self._studio.result)
@@ -86,5 +92,6 @@ class Matches(QObject):
         else:
             self._want_present()
         if result is not self._shown:
+            self.forget(self._shown)
             self._shown = result
             self.turned.emit()

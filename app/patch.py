@@ -43,10 +43,12 @@ class Patch:
 
     def pack(self) -> None:
         """Compress what is worth it; the patch can do all that it could before."""
-        self._hold([(box, _packed(content)) for box, content in self._pieces])
+        if not self._is_packed:
+            self._hold([(box, _packed(content)) for box, content in self._pieces])
+            self._is_packed = True
 
     def _hold(self, pieces: list[tuple[Box, Content]]) -> None:
-        self._pieces = pieces
+        self._pieces, self._is_packed = pieces, False
         self.nbytes = sum(_size(content) for _, content in pieces)  # memory that the pixels take
 
     def paste(self, labels: np.ndarray) -> None:

@@ -14,7 +14,7 @@ SCALE = 3  # drawn this much larger than shown, for dense screens
 Color = tuple[int, int, int]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)  # of a large palette, plain and patterned; 8 KB each
 def swatch_pixmap(color: Color, side: int, patterned: int | None = None) -> QPixmap:
     """A square of `side` logical pixels; the faint rim keeps white apart from a white window.
 

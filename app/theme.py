@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from string import Template
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -184,7 +184,11 @@ QFrame#errorBar QPlainTextEdit { background: $base; color: $text; border: none; 
 
 
 class Theme(QObject):
-    """Dresses the application; "system" follows the desktop, also while the program runs."""
+    """Dresses the application; "system" follows the desktop, also while the program runs.
+
+    changed: whatever is drawn in its colours is to be drawn anew. Told when the widgets are dressed
+    and the window had its turn: both at once would hold it up for a tenth of a second.
+    """
 
     changed = Signal()
 
@@ -194,6 +198,9 @@ class Theme(QObject):
         self._choice = "system"
         self._hints = application.styleHints()
         self._hints.colorSchemeChanged.connect(self._follow_system)
+        self._telling = QTimer(self, singleShot=True, interval=0)
+        self._telling.timeout.connect(self.changed)
+        application.screenAdded.connect(self._telling.start)  # it may be denser
 
     @property
     def dark(self) -> bool:
@@ -219,7 +226,7 @@ class Theme(QObject):
         sheet = STYLE.substitute(vars(colors), icons=FOLDER.as_posix())
         if sheet != self._application.styleSheet():  # setting it dresses every widget again
             self._application.setStyleSheet(sheet)
-        self.changed.emit()
+        self._telling.start()
 
 
 def _palette(colors: Colors) -> QPalette:

@@ -120,6 +120,8 @@ class Variations(QObject):
 
     def _close(self) -> None:
         self.open = False
+        for picture in self.pictures:
+            self._matches.forget(picture.result)
         self.pictures = []
         self.left.emit()
 

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class Palette:
         if path.suffix != ".toml":
             path = PALETTE_DIR / f"{name_or_path}.toml"
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            return _read(path.read_text(encoding="utf-8"), path)
         except FileNotFoundError:
             known = ", ".join(bundled_palettes())
             raise PaletteError(
@@ -90,7 +90,6 @@ class Palette:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             reason = brief(error)
             raise PaletteError(f"{path} cannot be read as a TOML palette: {reason}.") from error
-        return cls.from_dict({"name": path.stem, **data}, where=str(path))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "palette") -> Palette:
@@ -185,6 +184,13 @@ class Palette:
         """uint8 `[n]`: the id each label becomes when the picture is mirrored left to right."""
         by_name = {c.name: c.id for c in self.classes}
         return np.array([by_name[c.flip] if c.flip else c.id for c in self.classes], np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _read(text: str, path: Path) -> Palette:
+    """The palette in a TOML file's text. The same text gives the same one: a step back to another
+    palette holds it for as long as it can be taken, and it is nearly two hundred labels."""
+    return Palette.from_dict({"name": path.stem, **tomllib.loads(text)}, where=str(path))
 
 
 def bundled_palettes() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from math import ceil
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt
@@ -11,7 +12,8 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 FOLDER = Path(__file__).resolve().parent
-SIDE = 20  # logical pixels; each icon is also kept at twice and three times that
+SIDE = 20  # logical pixels; each icon is also kept at twice and three times that, if a screen is so
+DENSEST = 3
 PROPERTY = "iconName"
 
 
@@ -39,22 +41,28 @@ def themed(name: str) -> QIcon:
         QPalette.ColorRole.HighlightedText,
         QPalette.ColorRole.PlaceholderText,
     )
-    return tinted(name, *(palette.color(role).name() for role in roles))
+    densest = min(DENSEST, ceil(QGuiApplication.instance().devicePixelRatio()))  # of all screens
+    return tinted(name, *(palette.color(role).name() for role in roles), densest)
 
 
 @lru_cache(maxsize=256)
-def tinted(name: str, ink: str, chosen: str, faint: str) -> QIcon:
-    """The icon in the colour `ink`; `chosen` while checked, `faint` while disabled."""
+def tinted(name: str, ink: str, chosen: str, faint: str, densest: int = DENSEST) -> QIcon:
+    """The icon in the colour `ink`; `chosen` while checked, `faint` while disabled.
+
+    densest: pixels to a logical one, up to which it is drawn.
+    """
     off, _, on = name.partition("/")
     icon = QIcon()
-    for scale in (1, 2, 3):
-        for drawing, color, mode, state in (
-            (off, ink, QIcon.Mode.Normal, QIcon.State.Off),
-            (on or off, chosen, QIcon.Mode.Normal, QIcon.State.On),
-            (off, faint, QIcon.Mode.Disabled, QIcon.State.Off),
-            (on or off, faint, QIcon.Mode.Disabled, QIcon.State.On),
-        ):
-            icon.addPixmap(_draw(drawing, color, scale), mode, state)
+    looks = (
+        (off, ink, QIcon.Mode.Normal, QIcon.State.Off),
+        (on or off, chosen, QIcon.Mode.Normal, QIcon.State.On),
+        (off, faint, QIcon.Mode.Disabled, QIcon.State.Off),
+        (on or off, faint, QIcon.Mode.Disabled, QIcon.State.On),
+    )
+    for scale in range(1, densest + 1):
+        drawn = {look: _draw(*look, scale) for look in {look[:2] for look in looks}}
+        for *look, mode, state in looks:
+            icon.addPixmap(drawn[tuple(look)], mode, state)
     return icon
 
 

@@ -62,6 +62,7 @@ class StartPage(QScrollArea):
         self._layout.setSpacing(7)
         self._layout.addStretch(1)
         self._layout.addWidget(QLabel("Begin with a scene", objectName="title"))
+        self._examples = examples
         self.cards = [self._card(example) for example in examples]
         self._layout.addLayout(self._build_cards())
         self.hint = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
@@ -74,7 +75,6 @@ class StartPage(QScrollArea):
 
     def _card(self, example: Example) -> QToolButton:
         card = QToolButton(text=example.title)
-        card.setIcon(card_icon(example))
         card.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         card.setToolTip(f"Open “{example.title}” and its picture (Enter)")
         card.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -109,7 +109,10 @@ class StartPage(QScrollArea):
     # -- showing ----------------------------------------------------------------------------------
 
     def show_keys(self, keys: Mapping[str, str]) -> None:
-        """Write the hint with the present keys."""
+        """Write the hint with the present keys, and draw the cards if that was never done."""
+        for card, example in zip(self.cards, self._examples, strict=True):
+            if card.icon().isNull():
+                card.setIcon(card_icon(example))
         named = {name: f"<b>{escape(key or '–')}</b>" for name, key in keys.items()}
         lines = "<br>".join(HINT).format_map(named)
         self.hint.setText(f'<p style="line-height: 150%">{lines}</p>')
