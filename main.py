@@ -7,8 +7,8 @@ import gc
 import sys
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
-from app.application import run
 from app.desktop_entry import install
 from core.conversion import same_labels
 from core.errors import InputError
@@ -35,6 +35,19 @@ def open_engine(path: Path, clip: Path | None = None) -> Engine:
     # garbage collection, which would hold the window up for a tenth of a second each time.
     gc.freeze()
     return engine
+
+
+def read_window() -> ModuleType:
+    """`app.application`, which brings all of the window's modules.
+
+    Imported here, because Python would look for garbage again and again in what is being read: a
+    tenth of the start. From then on the window looks for itself (app/garbage.py).
+    """
+    gc.disable()
+    from app import application
+
+    gc.freeze()
+    return application
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,6 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     opened = partial(open_engine, clip=options.clip) if options.clip else open_engine
+    run = read_window().run
     return run(sys.argv[:1], partial(opened, weights), palette, layout, open_weights=opened)
 
 

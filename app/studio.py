@@ -40,6 +40,7 @@ from core.style import Painted
 PREVIEWS = 8  # per picture: each costs about as much as a step
 DRAFT_STEPS = 3  # of the few-step student, where the model has one; four would take 140 ms
 MAX_STATES = 2**29  # pixels times steps up to which a picture keeps its states: some 250 MB
+TELL = 0.1  # seconds between two steps that are told of: each draws a part of the window anew
 VARIED_PREVIEWS = 4  # per picture of many: small pictures on a grid need fewer
 
 
@@ -141,6 +142,7 @@ class Studio(QObject):
         self._live = self._painting = False
         self._stale = False
         self._step, self._steps, self._began = 0, 0, 0.0
+        self._told = 0.0  # when, as `time.monotonic` has it
         self._ticket = self._asked = 0
         self._wish: tuple = ()  # what was asked for last: arguments of `vary`; none for `generate`
         self._worker = Worker(self)
@@ -544,6 +546,8 @@ class Studio(QObject):
                 self._began = time.monotonic()
             case Stepped(step=step, steps=steps):
                 self._step, self._steps = step, steps
+                if time.monotonic() - self._told < TELL:
+                    return
             case Preview(images=images, step=step, steps=steps):
                 self._step, self._steps = step, steps
                 caption = f"preview · step {step} of {steps}" if step else "draft"
@@ -617,6 +621,7 @@ class Studio(QObject):
         return (time.monotonic() - self._began) / self._step * (self._steps - self._step)
 
     def _tell(self) -> None:
+        self._told = time.monotonic()
         self.status_changed.emit(self.status())
 
 

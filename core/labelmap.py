@@ -26,7 +26,8 @@ from core.palette import Palette, hex_color
 TAG = "sdm-studio:palette"  # PNG text: this file's values are ids of the palette of this name
 MAX_PIXELS = 64_000_000
 MAX_FLAT_COLORS = 4096  # a picture with more colours than this is a photo, not a colour-coded map
-FORMATS = ("PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG")  # JPEG only to be refused by name
+# JPEG only to be refused by name; TIFF and WebP last: for them Pillow loads all that it can read.
+FORMATS = ("PNG", "BMP", "GIF", "PPM", "JPEG", "TIFF", "WEBP")
 TIE = 1e-6  # pixels: keeps a centre exactly on a brush's rim on one side, whatever the rounding
 TILE = 2**14  # pixels that a wide brush computes at once: what it needs for them stays in the cache
 

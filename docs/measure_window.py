@@ -16,15 +16,16 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.application import build_application, build_window
-from app.main_window import MainWindow
-from app.settings import Store
-from main import WEIGHTS, first_palette, open_engine
+from main import WEIGHTS, first_palette, open_engine, read_window
+
+if TYPE_CHECKING:  # the program imports the window in its own way, and so does this
+    from app.main_window import MainWindow
 
 PATIENCE = 600  # seconds
 LOOK = 3  # milliseconds between two looks
@@ -37,9 +38,10 @@ def main() -> None:
     parser.add_argument("--since", type=float, default=time.time(), help=argparse.SUPPRESS)
     started = parser.parse_args().since
     with tempfile.TemporaryDirectory() as folder:
-        application = build_application(["measure"])
-        store = Store(Path(folder) / "settings.ini")
-        window = build_window(
+        opening = read_window()
+        application = opening.build_application(["measure"])
+        store = opening.Store(Path(folder) / "settings.ini")
+        window = opening.build_window(
             application,
             partial(open_engine, WEIGHTS),
             first_palette(WEIGHTS),

@@ -10,7 +10,8 @@ from core.palette import Palette
 def started(monkeypatch):
     """What `run` was called with."""
     calls = []
-    monkeypatch.setattr(main, "run", lambda *args, **named: calls.append((args, named)) or 0)
+    run = "app.application.run"
+    monkeypatch.setattr(run, lambda *args, **named: calls.append((args, named)) or 0)
     return calls
 
 
