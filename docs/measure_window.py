@@ -27,8 +27,8 @@ from main import WEIGHTS, first_palette, open_engine, read_window
 if TYPE_CHECKING:  # the program imports the window in its own way, and so does this
     from app.main_window import MainWindow
 
-PATIENCE = 600  # seconds
-LOOK = 3  # milliseconds between two looks
+PATIENCE = 600_000  # milliseconds
+REST = 1000  # milliseconds between two pictures
 WARM = 2  # strokes that find the pace of live painting
 
 
@@ -52,10 +52,12 @@ def main() -> None:
         window.studio.start()
         application.processEvents()  # paints it
         told = {"window": time.time() - started}
-        until(lambda: window.studio.model is not None)
+        until(window, lambda: window.studio.model is not None)
         generate(window)
         told["picture"] = time.time() - started
+        rest()
         told["preview"], told["whole"] = generate(window)
+        rest()
         told["stroke"] = stroke_to_picture(window)
         window.undo_stack.setClean()
         window.keeping.history.finish()
@@ -71,10 +73,9 @@ def generate(window: MainWindow) -> tuple[float, float]:
     window.studio.picture_changed.connect(note.add)
     began = time.perf_counter()
     window.acts["generate"].trigger()
-    until(lambda: window.studio.result is not old and not window.studio.busy)
-    QApplication.processEvents()
+    until(window, lambda: window.studio.result is not old and not window.studio.busy)
     window.studio.picture_changed.disconnect(note.add)
-    return shown[0] - began, time.perf_counter() - began
+    return shown[0] - began, shown[-1] - began
 
 
 class Shown:
@@ -94,32 +95,42 @@ def stroke_to_picture(window: MainWindow) -> float:
     window.acts["live"].setChecked(True)
     canvas, left = window.canvas, Qt.MouseButton.LeftButton
     for number in range(WARM + 1):
-        until(lambda: not window.studio.busy and not window.studio.stale)
+        until(window, lambda: not window.studio.busy and not window.studio.stale)
         window.pen.choose(3 + number)
         place = QPoint(*map(round, canvas.view.to_widget(80 + 20 * number, 90)))
         QTest.mousePress(canvas, left, pos=place)
         began = time.perf_counter()
         QTest.mouseRelease(canvas, left, pos=place)
-        until(lambda: not window.studio.stale)
+        until(window, lambda: not window.studio.stale)
         QApplication.processEvents()
     return time.perf_counter() - began
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Let the window work until the condition holds.
+def rest() -> None:
+    """As one looks at a picture before another is asked for: it is filed and compared meanwhile."""
+    loop = QEventLoop()
+    QTimer.singleShot(REST, loop.quit)
+    loop.exec()
+
+
+def until(window: MainWindow, condition: Callable[[], bool]) -> None:
+    """Let the window work until its status tells that the condition holds.
 
     In an event loop that sleeps meanwhile, as the program's does: what polls would take from the
     cores that sample.
     """
-    loop, timer, end = QEventLoop(), QTimer(interval=LOOK), time.monotonic() + PATIENCE
+    loop, end = QEventLoop(), QTimer(singleShot=True, interval=PATIENCE)
 
-    def look() -> None:
-        if condition() or time.monotonic() > end:
+    def look(*_: object) -> None:
+        if condition():
             loop.quit()
 
-    timer.timeout.connect(look)
-    timer.start()
-    loop.exec()
+    window.studio.status_changed.connect(look)
+    end.timeout.connect(loop.quit)
+    end.start()
+    if not condition():
+        loop.exec()
+    window.studio.status_changed.disconnect(look)
     if not condition():
         raise TimeoutError("the window did not come so far")
 

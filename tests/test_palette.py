@@ -223,6 +223,17 @@ def test_a_hidden_label_is_found_only_without_a_visible_one():
     assert palette[palette.find("hat")].hidden
 
 
+def test_a_palette_is_read_once(tmp_path):
+    """The same file gives the same palette: steps back to it hold no copies. A changed one is
+    another."""
+    assert Palette.load("ade20k") is Palette.load("ade20k")
+    path = tmp_path / "own.toml"
+    path.write_text(toml('title = "One"'), encoding="utf-8")
+    one = Palette.load(path)
+    path.write_text(toml('title = "Two"'), encoding="utf-8")
+    assert Palette.load(path).title == "Two" and one.title == "One"
+
+
 def test_a_users_own_palette_opens(tmp_path):
     """Any TOML file of that form is a palette, named after its file, in any script."""
     path = tmp_path / "nacht.toml"

@@ -73,6 +73,7 @@ def _windows(rounds: int) -> dict[str, list[float]]:
 def in_child(*arguments: str) -> str:
     """What a new interpreter prints that starts beside the source."""
     environment = {"QT_QPA_PLATFORM": "offscreen"} | os.environ
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled
     done = subprocess.run(
         [sys.executable, *arguments], cwd=CHECKOUT, env=environment, capture_output=True, text=True
     )

@@ -1,13 +1,14 @@
 """Generating: requests go down, events come up, and nothing of either is lost."""
 
 import time
+from itertools import chain
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
 
 from core.errors import OutOfMemory
-from core.request import Failed
+from core.request import Failed, Stepped
 from tests.app import hand
 
 WAIT = 5000  # ms
@@ -186,6 +187,19 @@ def test_progress_tells_step_and_time(window, engine, qtbot):
     until(qtbot, lambda: window.studio.status().step == 1)
     assert window.generate_panel.progress_text.text().startswith("step 1/25 · ")
     assert window.generate_panel.progress_text.text().endswith(" left")
+
+
+def test_quick_steps_are_told_together(window, engine, qtbot, monkeypatch):
+    """Fifty steps in no time are no fifty drawings of the window; the picture comes as ever."""
+    told = []
+    window.studio.status_changed.connect(told.append)
+    steps = [Stepped(number, 50) for number in range(1, 51)]
+    sampled = engine.sample
+    monkeypatch.setattr(engine, "sample", lambda *wish: chain(steps, sampled(*wish)))
+    window.generate_panel.steps.setValue(1)
+    window.studio.generate()
+    until(qtbot, finished(window))
+    assert sum(status.steps == 50 for status in told) < 25
 
 
 def test_closing_in_the_middle_of_a_sample(window, engine, qtbot):

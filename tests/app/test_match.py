@@ -145,6 +145,34 @@ def test_looking_gives_way_to_a_sample(window, engine, qtbot):
     assert engine.closed == 0
 
 
+def waiting(window):
+    """How many pictures wait to be looked at."""
+    return len(window.match._matches._looking._waiting)
+
+
+def test_only_the_present_picture_waits_to_be_looked_at(drawn, qtbot):
+    """While there is no time for it: none of those that nobody sees any more."""
+    drawn.studio.set_painting(True)
+    for _ in range(3):
+        before = drawn.studio.result
+        drawn.studio.generate()
+        until(qtbot, lambda old=before: drawn.studio.result is not old and not drawn.studio.busy)
+    assert waiting(drawn) == 1
+    drawn.studio.set_painting(False)
+    drawn.studio.review()
+    until(qtbot, lambda: drawn.match._matches.present is not None and waiting(drawn) == 0)
+
+
+def test_variations_that_were_left_are_not_looked_at(drawn, qtbot):
+    """Nor do copies of them stay in memory."""
+    drawn.studio.set_painting(True)
+    drawn.desk.panel.seeds.setValue(4)
+    drawn.acts["variations"].trigger()
+    until(qtbot, lambda: waiting(drawn) == 4)
+    QTest.keyClick(drawn.desk.panel.grid, KEY.Key_Escape)
+    assert waiting(drawn) == 0
+
+
 def test_a_model_without_a_segmenter_says_so(window, engine, qtbot):
     """There is no figure and no heat-map, and the list says why."""
     blind = FakeEngine()

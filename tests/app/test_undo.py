@@ -25,6 +25,11 @@ def noise(seed, shape=(600, 700)):
     return np.random.default_rng(seed).integers(0, 19, shape, np.uint8)
 
 
+def stripes(seed):
+    """A map that a file would hold in little."""
+    return np.broadcast_to(((np.arange(600) + seed) // 9 % 19)[:, None], (600, 700)).astype("u1")
+
+
 def paint(scene, stack, labels):
     """One gesture that leaves the map as `labels`."""
     before = Patch.of(scene.labels)
@@ -129,6 +134,19 @@ def test_memory_is_bounded(scene, stack, monkeypatch):
         steps += 1
         assert np.array_equal(scene.labels, maps[-1 - steps])
     assert 4 <= steps < 11 and stack.index() == 0
+
+
+def test_old_steps_are_packed(scene, stack):
+    """All but the newest, whatever room there is: whole maps would pile up otherwise."""
+    for seed in range(commands.PLAIN_STEPS + 4):
+        paint(scene, stack, stripes(seed))
+    plain = [
+        step.nbytes >= scene.labels.nbytes for step in map(stack.command, range(stack.count()))
+    ]
+    assert plain == [False] * 4 + [True] * commands.PLAIN_STEPS
+    for seed in reversed(range(commands.PLAIN_STEPS + 3)):
+        stack.undo()
+        assert np.array_equal(scene.labels, stripes(seed))
 
 
 def test_a_given_up_step_never_looks_saved(scene, stack, monkeypatch):

@@ -1,6 +1,9 @@
 """The window: what it shows, when it is there, what it remembers, and its keys."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 from threading import Event as Gate
 from threading import current_thread, main_thread
 
@@ -9,11 +12,13 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
 
 from app.application import build_window
+from app.icons import themed, tinted
 from app.key_sheet import KeySheet
 from app.main_window import all_wishes
 from app.settings import GenerateSettings, Store
 from tests.app.hand import put_away
 
+ROOT = Path(__file__).resolve().parents[2]
 WAIT = 5000  # ms
 
 
@@ -125,6 +130,43 @@ def test_light_and_dark_differ(window):
     light = window.palette().window().color().lightness()
     window.choose_theme("dark")
     assert window.palette().window().color().lightness() < light - 100
+
+
+def test_icons_follow_the_theme(window, qtbot):
+    """In the turn after the widgets: both at once would hold the window up."""
+    window.choose_theme("light")
+    qtbot.wait(20)
+    swap = window.palette_panel._swap
+    light = swap.icon().cacheKey()
+    with qtbot.waitSignal(window.theme.changed):
+        window.choose_theme("dark")
+        assert swap.icon().cacheKey() == light
+    assert swap.icon().cacheKey() != light
+
+
+def test_icons_are_drawn_as_dense_as_the_screens(qapp):
+    """These are plain ones: nothing is drawn that no screen shows. Others get what they need."""
+    for icon, sides in ((themed("swap"), [20]), (tinted("swap", "red", "red", "red", 2), [20, 40])):
+        assert [size.width() for size in icon.availableSizes()] == sides
+
+
+def test_a_start_reads_what_it_shows(tmp_path):
+    """Neither all that Pillow can read nor the pictures of a page that is hidden."""
+    code = """
+import sys, main
+from app.application import build_application, build_window
+from app.settings import Store
+from core.palette import Palette
+from pathlib import Path
+application = build_application(["x"])
+here = Path(sys.argv[1])
+window = build_window(
+    application, None, Palette.load("landscape"), store=Store(here / "s.ini"), data=here
+)
+print("PIL.PdfImagePlugin" in sys.modules, [c.icon().isNull() for c in window.start.page.cards][0])
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True)
+    assert done.stdout.split() == [b"False", b"True"], done.stderr
 
 
 def test_nothing_is_cut_off(window, qtbot):
