@@ -118,6 +118,7 @@ LIVE = (
 )
 STYLE = (
     Wish("another_style", "Another style", ("Y",), "dice"),
+    Wish("any_style", "Any style"),
     Wish("style_from", "Style of a picture…", ("Shift+Y",)),
     Wish("style_of_photo", "Style of the photo"),
     Wish("style_of_picture", "Style of this picture"),

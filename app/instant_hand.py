@@ -16,7 +16,7 @@ from app.studio import Studio
 from core.labelmap import NO_BOX, Box, nearest_resize
 from core.painting import style_for
 from core.request import Engine, Layout, RequestError, Result, SampleRequest
-from core.style import Painted
+from core.style import Painted, StyleChoice
 
 FRAME = 25  # ms from one part to the next at least: the eye sees no more
 MARGIN = 16  # pixels around a stroke that change with it so much that it shows
@@ -56,6 +56,7 @@ class InstantHand(QObject):
         self._dirty, self._whole, self._down = NO_BOX, False, False
         self._picture: np.ndarray | None = None  # as it is shown, with all its parts
         self._about: tuple = ()  # of which scene and style that is
+        self._chosen: StyleChoice | None = None  # the style that was chosen for it
         self._mine = False  # whether it is what is shown
         self._loose = False  # whether it has parts that the rest of it does not know of
         self._ticket = 0  # of what is on its way
@@ -105,7 +106,7 @@ class InstantHand(QObject):
         """Paint all of it if the style is another one, or if nothing else is to be seen now."""
         settings = self._studio.settings
         alone = settings.instant_strength == 0 and not self._mine
-        if self._picture is None or self._about[0] != settings.style or alone:
+        if self._picture is None or self._chosen != settings.style or alone:
             self.renew()
 
     def forget(self) -> None:
@@ -134,13 +135,15 @@ class InstantHand(QObject):
             return
         if self._studio.busy in ("quick", "picture"):
             self._studio.cancel()  # what it makes is outdated
-        style, size = self._studio.settings.style, self._size(layout)
+        settings, size = self._studio.settings, self._size(layout)
+        style = settings.style.at(settings.seed)
+        self._chosen = settings.style
         about = style, self._studio.model.painter, size, layout.size
         whole = self._whole or not self._down or self._picture is None or about != self._about
         box = None if whole else self._box(layout)
         request = SampleRequest(
             layout,
-            seed=self._studio.settings.seed,
+            seed=settings.seed,
             size=None if size == layout.size else size,
             preview_every=0,
             painted=Painted(style.of(self._studio.model.painter), 0),
@@ -211,5 +214,5 @@ def _part(
         if instances is not None:
             instances = nearest_resize(instances, size)
         layout = Layout(nearest_resize(layout.labels, size), layout.palette, instances)
-    pixels = painter.paint(layout, style_for(painter, request.painted.style), box)
+    pixels = painter.paint(layout, style_for(painter, request.painted.style, request.seed), box)
     return Part(about, request, box, pixels, time.perf_counter() - began, painter.info.name)

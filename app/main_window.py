@@ -161,6 +161,7 @@ class MainWindow(QMainWindow):
             "cancel_all": self._cancel_all,
             "keep_picture": lambda: self.live.keep(),
             "another_style": lambda: self.style_desk.another(),
+            "any_style": lambda: self.style_desk.any(),
             "style_from": lambda: self.style_desk.ask(),
             "style_of_photo": lambda: self.style_desk.take_photo(),
             "style_of_picture": lambda: self.style_desk.take_picture(),

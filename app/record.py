@@ -70,7 +70,8 @@ class Record:
         recipe = self.recipe
         painted = Painted.from_plain(recipe.get("painted"))
         if painted is not None and painted.strength == 0:
-            return f"{recipe.get('weights')} · style {painted.style.seed} · {self.made}"
+            style = painted.style.at(recipe.get("seed") or 0).seed
+            return f"{recipe.get('weights')} · style {style} · {self.made}"
         return (
             f"seed {recipe.get('seed')} · {recipe.get('steps')} steps · {recipe.get('sampler')} · "
             f"guidance {_scale_text(recipe.get('guidance_scale'))} · {self.made}"

@@ -235,7 +235,7 @@ class Studio(QObject):
         try:
             request = self.holding(self._freeze())
             base = replace(request, seed=first_seed, count=count, keep_trajectory=False)
-            if base.instant:  # it is the same for every seed
+            if base.instant and base.painted.style.seed is not None:  # the same for every seed
                 base = replace(base, painted=None)
             every = max(1, round(base.steps / VARIED_PREVIEWS))
             requests = [replace(base, guidance_scale=s, preview_every=every) for s in scales]
@@ -512,12 +512,17 @@ class Studio(QObject):
         return self._begun(request if held is None else held.applied_to(request))
 
     def _begun(self, request: SampleRequest) -> SampleRequest:
-        """The request of a whole picture begins with the instant one, as the settings say."""
+        """The request of a whole picture begins with the instant one, as the settings say.
+
+        Not with words or references: they act most at the first steps, which it would leave out.
+        """
         style, strength = self.settings.style, self.settings.instant_strength
         painter = self.model.painter if self.model else ""
         if painter and painter == self.model.name:
             strength = 0  # the model is the painter itself
         if not painter or strength == 1 or request.inpaint or request.start:
+            return request
+        if request.terms and strength:
             return request
         terms = request.terms if strength else ()  # what is painted in one pass follows none
         return replace(request, painted=Painted(style.of(painter), strength), terms=terms)
@@ -635,7 +640,7 @@ def caption_of(result: Result) -> str:
     request, (height, width, _) = result.request, result.image.shape
     if request.instant:
         style = request.painted.style
-        look = style.source if style.values else f"style {style.seed}"
+        look = style.source if style.values else f"style {style.at(request.seed).seed}"
         return f"{width} × {height} · {look} · {result.weights} · {1000 * result.seconds:.0f} ms"
     how = "local edit" if request.inpaint else request.sampler
     if request.painted is not None:

@@ -25,6 +25,7 @@ from core.style import StyleChoice
 SEEDS = 10_000  # that the dice has: short enough to be told to somebody
 TIPS = {
     "another_style": "Another style of the instant painter ({another_style})",
+    "any_style": "Each picture has a style of its own, by its seed",
     "style_from": "Read the style from a picture or photo ({style_from})",
     "style_of_photo": "Read the style from the photo to trace",
     "style_of_picture": "Read the style from the picture that is shown",
@@ -70,6 +71,11 @@ class StyleDesk(QObject):
         """A style by chance."""
         self._waiting = None
         self._choose(StyleChoice(random.randrange(SEEDS)))
+
+    def any(self) -> None:
+        """Each picture's own style."""
+        self._waiting = None
+        self._choose(StyleChoice())
 
     def ask(self) -> None:
         """Ask for a picture, and take its style."""
@@ -142,7 +148,8 @@ class StyleDesk(QObject):
     def _show(self) -> None:
         settings, able = self._studio.settings, self.able
         style = settings.style.of(self._studio.model.painter) if able else settings.style
-        name = style.source if style.values else f"Style {style.seed}"
+        name = "Any style" if style.seed is None else f"Style {style.seed}"
+        name = style.source if style.values else name
         self.row.show_style(name, settings.instant_strength)
         there = {
             "style_of_photo": self._reference.photo is not None,

@@ -291,8 +291,8 @@ class Engine:
             student = self._denoiser(draft.request, marks, plan.crop, live_scale)
             *_, last = self._walk(draft, self._guided(draft, student))
             yield Preview(plan.outcome(self.decode(last.x, marks)), 0, plan.steps)
-        elif beginning is not None and request.preview_every:
-            yield Preview((beginning,) * request.count, 0, plan.steps)
+        elif beginning and request.preview_every:
+            yield Preview(beginning, 0, plan.steps)
         tape = Tape()
         if not request.terms:  # a replay would not know them
             denoise.listener = tape.keep
@@ -316,20 +316,29 @@ class Engine:
         self._taped = Taped.of(results[0].request, plan, denoise, tape) or self._taped
         yield from results
 
-    def _begun(self, request: SampleRequest) -> tuple[SampleRequest, np.ndarray | None]:
-        """The request that walks on from the instant picture, if one is asked for, and that."""
+    def _begun(self, request: SampleRequest) -> tuple[SampleRequest, tuple[np.ndarray, ...]]:
+        """The request that walks on from instant pictures, if they are asked for, and those."""
         told = request.painted
         if told is None:
-            return request, None
+            return request, ()
         size = self.picture_size(request)
         layout = resized(request.layout, size)
-        picture = self.painter.paint(layout, style_for(self.painter, told.style))
-        if picture.shape[:2] != size:  # its sides are multiples of another number
-            picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+        pictures = {}  # seeds that have the same style and textures share one
+        for seed in request.seeds:
+            style = told.style.at(seed)
+            if style not in pictures:
+                picture = self.painter.paint(layout, style_for(self.painter, style, seed))
+                if picture.shape[:2] != size:  # its sides are multiples of another number
+                    picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+                pictures[style] = picture
         path = plain_path(self.schedule, request, self._network(request).spec.stops)
-        x0 = self.encode(picture[None])[0].float().cpu().numpy()
+        # One by one: a picture is the same to the bit in any batch.
+        encoded = {k: self.encode(p[None])[0].float().cpu().numpy() for k, p in pictures.items()}
+        styles = [told.style.at(seed) for seed in request.seeds]
+        x0 = np.stack([encoded[style] for style in styles])
         start = Start(x0, last_steps(path, told.strength)[0], clean=True)
-        return replace(request, painted=None, start=start, draft_steps=0), picture
+        shown = tuple(pictures[style] for style in styles)
+        return replace(request, painted=None, start=start, draft_steps=0), shown
 
     @watching()
     @torch.inference_mode()

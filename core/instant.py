@@ -215,7 +215,7 @@ def painted(painter: Painter, request: SampleRequest) -> Iterator[Event]:
         if request.painted is not None:
             choice = request.painted.style.of(painter.info.name)
             told = replace(told, painted=Painted(choice, 0))
-        image = painter.paint(layout, style_for(painter, choice))
+        image = painter.paint(layout, style_for(painter, choice, seed))
         seconds = time.perf_counter() - started
         yield Result(image, told, seconds, painter.info.name)
 

@@ -51,9 +51,9 @@ class Painter(Protocol):
         ...
 
 
-def style_for(painter: Painter, choice: StyleChoice) -> Style:
-    """The style that was chosen, as the painter knows it."""
-    choice = choice.of(painter.info.name)
+def style_for(painter: Painter, choice: StyleChoice, seed: int) -> Style:
+    """The style that was chosen for the picture of `seed`, as the painter knows it."""
+    choice = choice.of(painter.info.name).at(seed)
     if not choice.values:
         return painter.random_style(choice.seed)
     return Style(np.array(choice.values, np.float32), choice.seed)

@@ -48,7 +48,8 @@ class Start:
     """Walk on from x float16 `[C, h, w]` at timestep t, instead of from the seed's noise.
 
     clean: x is a clean picture's latents, such as a predicted x0, and gets the seed's noise of
-    timestep t first: so another seed makes another picture of the same composition.
+    timestep t first: so another seed makes another picture of the same composition. Then x may also
+    be `[N, C, h, w]`, one for each of a request's pictures.
     """
 
     x: np.ndarray = field(repr=False)
@@ -56,7 +57,7 @@ class Start:
     clean: bool = False
 
     def __post_init__(self) -> None:
-        if self.x.ndim != 3 or self.t < 0:
+        if self.x.ndim not in (3, 4) or self.x.ndim == 4 and not self.clean or self.t < 0:
             raise RequestError(
                 f"A start is one state [C, h, w] at a timestep from 0 on; got {list(self.x.shape)} "
                 f"at {self.t}."

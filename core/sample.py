@@ -53,6 +53,7 @@ from core.request import (
     SampleRequest,
     Stepped,
 )
+from core.style import Painted, StyleChoice
 from core.term_options import add_term_options, clip_files, terms_of
 
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "landscape.safetensors"
@@ -258,6 +259,7 @@ def template_request(
         student=args.student,
         size=args.size,
         preview_every=0,
+        painted=None if args.painted == 1 else Painted(StyleChoice(), args.painted),
     )
 
 
@@ -312,6 +314,14 @@ def add_sampling_options(
         "--student",
         action="store_true",
         help="the few-step student beside --weights, in 1 to 4 --steps",
+    )
+    add(
+        "--painted",
+        type=float,
+        default=1.0,
+        metavar="STRENGTH",
+        help="begin with the picture of the painter beside --weights, in a style by the seed, and "
+        "forget so much of it: 0 keeps it, 1 begins with noise (1)",
     )
     add("--eta", type=float, default=0.0, help="fresh noise a step: 0 none, 1 all (ddim, dpmpp_2m)")
     add("--seed", type=int, default=0, help="seed of the first picture (0)")

@@ -6,7 +6,7 @@ Plain data, so that settings, projects and recipes can hold it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -21,18 +21,19 @@ DIGITS = 5  # of each of them: that is finer than any eye
 class StyleChoice:
     """The style of a seed, or one that a painter read from a picture.
 
-    seed: 0..`MAX_STYLE_SEED`, of the style, or of its textures alone where there are values.
+    seed: 0..`MAX_STYLE_SEED`, of the style, or of its textures alone where there are values; None
+    for each picture's own seed, so that another picture has another style.
     values: what the painter called `painter` read from a picture; to another painter they mean
     nothing, and the seed counts. source: what that picture is called.
     """
 
-    seed: int = 1
+    seed: int | None = None
     values: tuple[float, ...] = ()
     painter: str = ""
     source: str = ""
 
     @classmethod
-    def read(cls, vector: Any, seed: int, painter: str, source: str) -> StyleChoice:
+    def read(cls, vector: Any, seed: int | None, painter: str, source: str) -> StyleChoice:
         """That of a picture. vector: numbers, as the painter gave them."""
         return cls(seed, tuple(round(float(v), DIGITS) for v in vector), painter, source)
 
@@ -49,7 +50,9 @@ class StyleChoice:
         """Read what `plain` gave; it may come from anywhere, and what is no use is left out."""
         given = data if isinstance(data, Mapping) else {}
         seed, values = given.get("seed"), given.get("values")
-        usable = type(seed) is int and 0 <= seed <= MAX_STYLE_SEED
+        usable = (
+            type(seed) is int and 0 <= seed <= MAX_STYLE_SEED
+        )  # without one, each picture's own
         choice = cls(seed) if usable else cls()
         texts = [given.get(name) for name in ("painter", "source")]
         known = isinstance(values, list) and 0 < len(values) <= MAX_VALUES
@@ -60,6 +63,10 @@ class StyleChoice:
     def of(self, painter: str) -> StyleChoice:
         """The same as far as the painter of that name knows it."""
         return self if self.painter in ("", painter) else StyleChoice(self.seed)
+
+    def at(self, seed: int) -> StyleChoice:
+        """The same for the picture of `seed`: with a seed of its own."""
+        return self if self.seed is not None else replace(self, seed=seed % (MAX_STYLE_SEED + 1))
 
 
 @dataclass(frozen=True)

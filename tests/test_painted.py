@@ -62,7 +62,7 @@ def test_strength_0_is_the_painters_own_picture(engine, request_):
     """Nothing is sampled; the recipe names the painter and nothing of a sampler."""
     choice = StyleChoice(9)
     result = made(engine, replace(request_, painted=Painted(choice, 0)))
-    style = style_for(engine.painter, choice)
+    style = style_for(engine.painter, choice, 0)
     assert np.array_equal(result.image, engine.painter.paint(request_.layout, style))
     recipe = result.request.recipe(result.weights)
     assert recipe["weights"] == "tiny-instant" and "sampler" not in recipe
@@ -81,20 +81,32 @@ def test_strength_1_keeps_nothing_of_it_but_less_does(engine, request_):
     assert np.array_equal(again.image, pictures[2]) and again.request.painted == told[2]
 
 
+def test_any_style_is_that_of_each_pictures_own_seed(engine, request_):
+    """Three pictures at once begin as each would alone, in three styles; recipes need no more."""
+    request = replace(request_, painted=Painted(StyleChoice(), 0.5), count=3)
+    results = [e for e in engine.sample(request) if isinstance(e, Result)]
+    assert len({result.image.tobytes() for result in results}) == 3
+    for result in results:
+        assert result.request.painted == Painted(StyleChoice(), 0.5)
+        told = Painted(StyleChoice(result.request.seed), 0.5)
+        alone = made(engine, replace(request_, painted=told, seed=result.request.seed))
+        assert np.array_equal(alone.image, result.image)
+
+
 def test_the_instant_picture_is_the_first_that_shows(engine, request_):
     request = replace(request_, painted=Painted(StyleChoice(3), 0.5), preview_every=1)
     events = [e for e in engine.sample(request) if isinstance(e, Preview)]
-    own = engine.painter.paint(request_.layout, style_for(engine.painter, StyleChoice(3)))
+    own = engine.painter.paint(request_.layout, style_for(engine.painter, StyleChoice(3), 0))
     assert events[0].step == 0 and np.array_equal(events[0].images[0], own)
 
 
 def test_a_style_of_a_picture_counts_for_its_painter_alone(engine):
     vector = np.linspace(-1, 1, 6)
     mine = StyleChoice.read(vector, 3, "tiny-instant", "a.jpg")
-    assert np.allclose(style_for(engine.painter, mine).vector, vector, atol=1e-4)
+    assert np.allclose(style_for(engine.painter, mine, 0).vector, vector, atol=1e-4)
     other = StyleChoice.read(vector, 3, "another", "a.jpg")
     seeded = engine.painter.random_style(3)
-    assert np.array_equal(style_for(engine.painter, other).vector, seeded.vector)
+    assert np.array_equal(style_for(engine.painter, other, 0).vector, seeded.vector)
 
 
 @pytest.mark.parametrize(

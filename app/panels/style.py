@@ -10,12 +10,13 @@ from app.tips import set_tip
 
 WHOLE = 100  # positions of the slider
 STYLE_TIP = (
-    "The style of the instant painter: of a seed, or read from a picture.\n"
+    "The style of the instant painter: any, one of a seed, or read from a picture.\n"
     "Another one: {another_style}; of a picture: {style_from}"
 )
 STRENGTH_TIP = (
     "How much of the instant picture the model forgets: 100 % begins with noise alone,\n"
-    "less keeps its light and composition, 0 % keeps the instant picture as it is"
+    "less keeps its light and composition, 0 % keeps the instant picture as it is.\n"
+    "With words or references a picture begins with noise"
 )
 LONGEST = 16  # letters of a style's name that are shown
 

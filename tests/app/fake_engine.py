@@ -106,8 +106,10 @@ class FakeEngine:
     ) -> Iterator[Event]:
         """Started, a preview per step, a result."""
         if request.instant:
-            style = style_for(self.painter, request.painted.style)
-            yield Result(self.painter.paint(request.layout, style), request, 0.01, "fake-instant")
+            for seed in request.seeds:
+                style = style_for(self.painter, request.painted.style, seed)
+                picture, told = self.painter.paint(request.layout, style), request.single(seed)
+                yield Result(picture, told, 0.01, "fake-instant")
             return
         self.requests.append(request)
         own, weights = tuple(term.weights[0] for term in request.terms), []

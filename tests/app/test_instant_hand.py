@@ -13,6 +13,7 @@ from app import motion
 from app.restoring import settings_of
 from app.settings import GenerateSettings, Store
 from core.style import StyleChoice
+from core.terms import GuidanceTerm
 from tests.app import hand
 from tests.app.test_live import until
 
@@ -297,7 +298,8 @@ def test_the_settings_of_a_recipe_say_where_it_began():
 
 
 def test_at_nothing_forgotten_generate_keeps_the_painters_picture(painter, window, engine, qtbot):
-    """Into the history; and the grid of variations is the model's."""
+    """Into the history; and the grid of variations is the model's, for all would be the same."""
+    window.studio.change_settings(replace_style(window.studio.settings, StyleChoice(3)))
     window.generate_panel.style_row.strength.setValue(0)
     window.studio.generate()
     until(qtbot, lambda: len(window.keeping.history.records) == 1)
@@ -305,6 +307,38 @@ def test_at_nothing_forgotten_generate_keeps_the_painters_picture(painter, windo
     window.acts["variations"].trigger()
     until(qtbot, lambda: not window.studio.busy and len(engine.requests) > 0)
     assert engine.requests[-1].painted is None
+
+
+def test_any_style_is_another_one_for_every_picture(painter, window, engine, qtbot):
+    """It is what the program begins with; a grid of instant pictures has as many styles."""
+    assert window.studio.settings.style == StyleChoice()
+    assert window.generate_panel.style_row.button.text() == "Any style"
+    window.generate_panel.style_row.strength.setValue(0)
+    for wanted in (1, 2):
+        window.studio.generate()
+        until(qtbot, lambda wanted=wanted: len(window.keeping.history.records) == wanted)
+    first, second = (record.recipe["seed"] for record in window.keeping.history.records)
+    assert first != second and painter.styles[-1].seed != painter.styles[-2].seed
+    painter.styles.clear()
+    window.acts["variations"].trigger()
+    until(qtbot, lambda: not window.studio.busy and len(painter.styles) > 1)
+    assert len({style.seed for style in painter.styles}) == len(painter.styles)
+    window.acts["another_style"].trigger()
+    assert window.studio.settings.style.seed is not None
+    window.acts["any_style"].trigger()
+    assert window.studio.settings.style == StyleChoice()
+
+
+def test_words_lead_from_the_first_step(painter, window, engine, qtbot):
+    """With them a picture begins with noise, wherever the slider stands; not at 0, where they
+    have no say."""
+    row = window.generate_panel.style_row
+    for value, begins in ((60, False), (0, True)):
+        row.strength.setValue(value)
+        request = window.studio._freeze()
+        told = replace(request, terms=(GuidanceTerm("text", text="fog"),))
+        found = window.studio._begun(told)
+        assert (found.painted is not None) == begins and bool(found.terms) != begins
 
 
 def test_at_nothing_forgotten_the_model_is_left_out_of_live_painting(live, engine, qtbot):
