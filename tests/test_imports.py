@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {  # what both window and models may know
+    "core.allocation",
     "core.archive",
     "core.arranging",
     "core.conversion",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
+import pytest
 from PySide6.QtCore import QObject
+
+from app import garbage
+from core.allocation import hold_freed
+from tests.soak.meter import resident
 
 
 class Mortal(QObject):
@@ -37,3 +43,17 @@ def test_no_object_of_qt_dies_in_another_thread(qapp, qtbot):
     assert thread.ident not in Mortal.died
     qtbot.waitUntil(lambda: len(Mortal.died) == 50, timeout=10_000)
     assert set(Mortal.died) == {threading.get_ident()}
+
+
+def test_what_is_free_goes_back_to_the_system(qapp, qtbot, monkeypatch):
+    """Also where a small piece lies above it."""
+    if not hold_freed():
+        pytest.skip("this C library cannot be told")
+    pieces = [np.ones(2**17, np.uint8) for _ in range(512)]  # 64 MiB, in the heap
+    full, kept = resident(), pieces[-1]
+    del pieces
+    monkeypatch.setattr(garbage, "GIVE_BACK", 20)
+    collector = garbage.Collector(qapp)
+    qtbot.waitUntil(lambda: resident() < full - 48 * 2**20, timeout=10_000)
+    collector.deleteLater()
+    assert kept.all()
