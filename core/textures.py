@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MOST_LABELS = 4  # of a picture that are compared: the largest that both have
-LEAST_PLACES = 4.0  # of a label in both pictures, in cells of the layout, or it is not compared
+LEAST_PLACES = 64.0  # of a label in both pictures, in cells of the layout, or it is not compared
 
 
 def texture_distance(

@@ -16,11 +16,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from app.examples import EXAMPLES, PALETTE, Example
+from app.settings import GenerateSettings
 from core.engine import Engine
 from core.labelmap import read_labels
 from core.palette import Palette
 from core.request import Layout, Result, SampleRequest
 from core.sample import DEFAULT_WEIGHTS
+from core.style import Painted, StyleChoice
 
 QUALITY = 88  # of the JPEG: no artefact to be seen, and under 30 KB
 CELL = 204  # pixels of the sheet per picture
@@ -37,6 +39,7 @@ def pictures(engine: Engine, example: Example, seed: int, count: int) -> list[Re
         seed=seed,
         count=count,
         preview_every=0,
+        painted=Painted(StyleChoice(), GenerateSettings().instant_strength),
     )
     return [event for event in engine.sample(request) if isinstance(event, Result)]
 

@@ -14,7 +14,7 @@ PALETTE = "landscape"  # that the scenes are painted with
 
 
 class Example(NamedTuple):
-    """One scene. seed, guidance_scale, guidance_start: of its picture; 25 steps of the default."""
+    """One scene. seed, guidance_scale, guidance_start: of its picture; the rest is the default."""
 
     name: str
     title: str
