@@ -65,7 +65,7 @@ class Scrubbing(QObject):
         states = self._states.x0 if anew else self._states.states
         start = Start(states[place], self._states.timesteps[place], clean=anew)
         size = self._result.image.shape[:2]
-        return replace(request, start=start, size=size, draft_steps=0)
+        return replace(request, start=start, size=size, draft_steps=0, painted=None)
 
     # -- showing ----------------------------------------------------------------------------------
 

@@ -210,6 +210,16 @@ def test_a_fork_takes_what_was_changed(made, qtbot):
     assert request.seed == 5 and made.studio.settings.seed == 5
 
 
+def test_a_fork_begins_at_its_step_and_with_no_instant_picture(made, engine, qtbot):
+    """However much of that one new pictures are to begin with."""
+    info = replace(made.studio.model, painter="fake-instant")
+    made.studio.model = info
+    made.studio.change_settings(replace(made.studio.settings, instant_strength=0.5))
+    made.scrubbing.seek(4)
+    request = forked(made, qtbot)
+    assert request.start is not None and request.painted is None
+
+
 def test_a_fork_with_another_seed_noises_the_prediction(made, qtbot):
     """A sampler without noise of its own gets the new seed's noise at this step."""
     made.generate_panel.seed.setValue(made.studio.settings.seed + 1)

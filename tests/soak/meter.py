@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +26,8 @@ class Sample:
     """One row. seconds: since the start; memory: resident, in MiB, after a garbage collection;
     used: what of it was asked for and not given back, in MiB, the rest being what the C library
     keeps for later (0 where it does not tell); threads: of the process, those of its libraries too;
-    files: open ones; widgets, objects: that Qt and Python know; stall, processor: the longest
+    files: open ones; widgets: that Qt knows; objects: pieces of memory that those of Python take (a
+    list of all objects would disturb the threads that make them); stall, processor: the longest
     absence of the window's thread since the row before, in ms of the clock and of the processor,
     which counts nothing that other programs took.
     """
@@ -87,7 +89,7 @@ class Meter(QObject):
             threads(),
             open_files(),
             len(QApplication.allWidgets()),
-            len(gc.get_objects()),
+            sys.getallocatedblocks(),
             round(self._stall, 1),
             round(self._processor, 1),
             self.acts,
