@@ -32,6 +32,7 @@ from core.request import Event, Layout, ModelInfo, RequestError, Result, SampleR
 from core.style import Painted, StyleChoice
 
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
+TRUNCATION = 0.6  # of a random style's distance from the mean: far ones suit few layouts
 STYLE_SALT = 0x5717E  # a seed's style and its noise are drawn apart
 
 
@@ -96,8 +97,9 @@ class InstantPainter:
         if not len(bank):
             return Style(seeded_vector(self.net.spec.style, seed), seed)
         generator = torch.Generator().manual_seed(seed ^ STYLE_SALT)
-        chosen = int(torch.randint(len(bank), (1,), generator=generator))
-        return Style(bank[chosen].float().cpu().numpy(), seed)
+        chosen = bank[int(torch.randint(len(bank), (1,), generator=generator))].float()
+        mean = bank.float().mean(0)
+        return Style((mean + TRUNCATION * (chosen - mean)).cpu().numpy(), seed)
 
     @watching()
     @torch.inference_mode()
