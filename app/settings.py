@@ -39,7 +39,7 @@ class GenerateSettings:
     seed: int = 1
     seed_locked: bool = False
     style: StyleChoice = StyleChoice()
-    instant_strength: float = 0.7
+    instant_strength: float = 0.6
 
     def checked(self) -> GenerateSettings:
         """The nearest settings that can be used: a stored file may hold anything."""
