@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.guiding.plain import from_plain as terms_from_plain
@@ -24,7 +24,13 @@ from core.words import Vocabulary
 from tests.fuzz import seeds
 from tests.fuzz.guard import sentence_fault
 
-quick = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+quick = settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no fault of the data
+)
 
 ODD = st.one_of(
     st.none(),
