@@ -54,6 +54,9 @@ def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
     scale, painted = recipe.get("guidance_scale", 1.0), Painted.from_plain(recipe.get("painted"))
     if painted is not None and painted.strength == 0:  # nothing was sampled
         recipe = {"steps": 1, "sampler": SAMPLER_NAMES[0]} | recipe
+    whole = (recipe.get(name) for name in ("seed", "height", "width"))
+    if scale == [] or any(type(number) is not int for number in whole):
+        return None
     try:
         return SampleRequest(
             layout,

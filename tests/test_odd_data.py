@@ -117,6 +117,14 @@ def test_a_recipe_gives_a_usable_request_or_none(recipe):
         assert all(np.isfinite(scale) for scale in found.scales)
 
 
+def test_numbers_of_a_recipe_are_numbers():
+    """Found by chance: False passed for a seed, and nothing for a side."""
+    layout = Layout(seeds.labels(), seeds.palette())
+    assert request_of(RECIPE, layout) is not None
+    for odd in ({"seed": False}, {"height": None}, {"width": "16"}, {"guidance_scale": []}):
+        assert request_of({**RECIPE, **odd}, layout) is None
+
+
 PLAIN_SETTINGS = {"steps": 5, "sampler": "ddim", "guidance_scale": 2.0, "seed": 4}
 PLAIN_SETTINGS |= {"seed_locked": True, "style": {"seed": 3}, "instant_strength": 0.5}
 
