@@ -16,7 +16,7 @@ from app.studio import Studio
 from core.labelmap import NO_BOX, Box, nearest_resize
 from core.painting import style_for
 from core.request import Engine, Layout, RequestError, Result, SampleRequest
-from core.style import Painted, StyleChoice
+from core.style import Painted
 
 FRAME = 25  # ms from one part to the next at least: the eye sees no more
 MARGIN = 16  # pixels around a stroke that change with it so much that it shows
@@ -55,8 +55,7 @@ class InstantHand(QObject):
         self._scene, self._studio, self._free = scene, studio, free
         self._dirty, self._whole, self._down = NO_BOX, False, False
         self._picture: np.ndarray | None = None  # as it is shown, with all its parts
-        self._about: tuple = ()  # of which scene and style that is
-        self._chosen: StyleChoice | None = None  # the style that was chosen for it
+        self._about: tuple = ()  # of which style (as it was chosen), seed and scene that is
         self._mine = False  # whether it is what is shown
         self._loose = False  # whether it has parts that the rest of it does not know of
         self._ticket = 0  # of what is on its way
@@ -106,7 +105,7 @@ class InstantHand(QObject):
         """Paint all of it if the style is another one, or if nothing else is to be seen now."""
         settings = self._studio.settings
         alone = settings.instant_strength == 0 and not self._mine
-        if self._picture is None or self._chosen != settings.style or alone:
+        if self._picture is None or self._about[0] != settings.style or alone:
             self.renew()
 
     def forget(self) -> None:
@@ -137,8 +136,7 @@ class InstantHand(QObject):
             self._studio.cancel()  # what it makes is outdated
         settings, size = self._studio.settings, self._size(layout)
         style = settings.style.at(settings.seed)
-        self._chosen = settings.style
-        about = style, self._studio.model.painter, size, layout.size
+        about = settings.style, style, self._studio.model.painter, size, layout.size
         whole = self._whole or not self._down or self._picture is None or about != self._about
         box = None if whole else self._box(layout)
         request = SampleRequest(

@@ -323,22 +323,19 @@ class Engine:
             return request, ()
         size = self.picture_size(request)
         layout = resized(request.layout, size)
-        pictures = {}  # seeds that have the same style and textures share one
-        for seed in request.seeds:
-            style = told.style.at(seed)
-            if style not in pictures:
+        styles = [told.style.at(seed) for seed in request.seeds]
+        made = {}  # seeds that have the same style and textures share a picture and its latents
+        for seed, style in zip(request.seeds, styles, strict=True):
+            if style not in made:
                 picture = self.painter.paint(layout, style_for(self.painter, style, seed))
                 if picture.shape[:2] != size:  # its sides are multiples of another number
                     picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
-                pictures[style] = picture
+                # One by one: latents are the same to the bit in any batch.
+                made[style] = picture, self.encode(picture[None])[0].float().cpu().numpy()
+        pictures, latents = zip(*(made[style] for style in styles))
         path = plain_path(self.schedule, request, self._network(request).spec.stops)
-        # One by one: a picture is the same to the bit in any batch.
-        encoded = {k: self.encode(p[None])[0].float().cpu().numpy() for k, p in pictures.items()}
-        styles = [told.style.at(seed) for seed in request.seeds]
-        x0 = np.stack([encoded[style] for style in styles])
-        start = Start(x0, last_steps(path, told.strength)[0], clean=True)
-        shown = tuple(pictures[style] for style in styles)
-        return replace(request, painted=None, start=start, draft_steps=0), shown
+        start = Start(np.stack(latents), last_steps(path, told.strength)[0], clean=True)
+        return replace(request, painted=None, start=start, draft_steps=0), pictures
 
     @watching()
     @torch.inference_mode()

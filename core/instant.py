@@ -74,6 +74,7 @@ class InstantPainter:
         net = checkpoint.load_spade().to(device, dtype)
         self.net: InstantNet = net.to(memory_format=torch.channels_last)
         self.info = painter_info(checkpoint, device, dtype)
+        self._styles = drawn_in(self.net.bank)
         self._noise: tuple[tuple, list[Tensor]] = ((), [])
 
     @classmethod
@@ -93,13 +94,10 @@ class InstantPainter:
 
     def random_style(self, seed: int) -> Style:
         """See `core.painting.Painter`."""
-        bank = self.net.bank
-        if not len(bank):
+        if not len(self._styles):
             return Style(seeded_vector(self.net.spec.style, seed), seed)
-        generator = torch.Generator().manual_seed(seed ^ STYLE_SALT)
-        chosen = bank[int(torch.randint(len(bank), (1,), generator=generator))].float()
-        mean = bank.float().mean(0)
-        return Style((mean + TRUNCATION * (chosen - mean)).cpu().numpy(), seed)
+        chosen = torch.randint(len(self._styles), (1,), generator=style_generator(seed))
+        return Style(self._styles[int(chosen)], seed)
 
     @watching()
     @torch.inference_mode()
@@ -191,8 +189,19 @@ class InstantPainter:
 
 def seeded_vector(length: int, seed: int) -> np.ndarray:
     """float32 `[length]`: the style of a seed; not what its noise is drawn from."""
-    generator = torch.Generator().manual_seed(seed ^ STYLE_SALT)
-    return torch.randn(length, generator=generator).numpy()
+    return torch.randn(length, generator=style_generator(seed)).numpy()
+
+
+def style_generator(seed: int) -> torch.Generator:
+    """What the style of a seed is drawn with; not what its noise is."""
+    return torch.Generator().manual_seed(seed ^ STYLE_SALT)
+
+
+def drawn_in(bank: Tensor) -> np.ndarray:
+    """Styles `[N, Z]` nearer to their mean, float32: what random styles are chosen from."""
+    styles = bank.float().cpu()
+    mean = styles.mean(0) if len(styles) else 0
+    return (mean + TRUNCATION * (styles - mean)).numpy()
 
 
 def picture_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:

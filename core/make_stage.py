@@ -55,10 +55,11 @@ from core.stages import (
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
 from core.walks import WalkDataset, Walker, WalkPlan, make_walks
 
-# The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
-# Why v and area: docs/decisions/002.
 ENCODING = partial(counted, title="encoding photos")
 BANK = 512  # styles of photos that a painter keeps
+
+# The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
+# Why v and area: docs/decisions/002.
 LATENT_UNET = {
     "model_channels": 64,
     "channel_mult": (1, 2, 3),

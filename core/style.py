@@ -50,9 +50,7 @@ class StyleChoice:
         """Read what `plain` gave; it may come from anywhere, and what is no use is left out."""
         given = data if isinstance(data, Mapping) else {}
         seed, values = given.get("seed"), given.get("values")
-        usable = (
-            type(seed) is int and 0 <= seed <= MAX_STYLE_SEED
-        )  # without one, each picture's own
+        usable = type(seed) is int and 0 <= seed <= MAX_STYLE_SEED
         choice = cls(seed) if usable else cls()
         texts = [given.get(name) for name in ("painter", "source")]
         known = isinstance(values, list) and 0 < len(values) <= MAX_VALUES
