@@ -495,7 +495,9 @@ def _gone_back_on(hint: Modulation | Tensor) -> Modulation | Tensor:
 
 def _same_shape(student: ModelSpec, model: ModelSpec) -> bool:
     """Whether two U-Nets differ in nothing but where they stop; their decoders may."""
-    return replace(student, stops=(), autoencoder=None) == replace(model, autoencoder=None)
+    return replace(student, stops=(), finish=0, autoencoder=None) == replace(
+        model, autoencoder=None
+    )
 
 
 def student_path(weights: Path | None) -> Path | None:

@@ -39,12 +39,14 @@ def test_a_path_is_all_it_needs(make_checkpoint, palette, latent):
 
 def test_a_students_stops_come_back_and_older_headers_open(make_checkpoint):
     """Timesteps as they were; a field that older files have and no model used is passed over."""
-    path = make_checkpoint(stops=(999, 416))
+    path = make_checkpoint(stops=(999, 416), finish=250)
     assert Checkpoint.open(path).spec.stops == (999, 416)
+    assert Checkpoint.open(path).spec.finish == 250
     header = header_of(path)
     header["spec"]["guidance_embedding"] = False
-    del header["spec"]["stops"]
-    assert Checkpoint.open(rewritten(path, header)).spec.stops == ()
+    del header["spec"]["stops"], header["spec"]["finish"]
+    spec = Checkpoint.open(rewritten(path, header)).spec
+    assert (spec.stops, spec.finish) == ((), 0)
 
 
 def test_half_precision_storage_opens_in_float32(make_checkpoint):

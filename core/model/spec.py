@@ -15,7 +15,7 @@ MOST_LEVELS = 16
 MOST_STOPS = 1000
 # 0 means none, or the last step
 FROM_ZERO = frozenset(
-    "full_width layout_labels words sentence phrases tints bank rank stops".split()
+    "full_width layout_labels words sentence phrases tints bank rank stops finish".split()
 )
 FROM_MINUS_ONE = ("num_head_channels",)  # -1: num_heads counts instead
 UPSAMPLINGS = {"normal": 0, "more": 1, "most": 2}  # SPADE: doublings beyond five
@@ -201,6 +201,9 @@ class ModelSpec(PictureSpec):
         "eps"  # what the first half of the output channels means
     )
     stops: tuple[int, ...] = ()  # timesteps from which a student leaps, falling; () for others
+    # At or below this timestep a student ends its model's walks too, in one leap; 0: it did not
+    # learn to.
+    finish: int = 0
     autoencoder: AutoencoderSpec | None = None  # None: x is the picture itself
 
     def __post_init__(self) -> None:
