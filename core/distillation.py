@@ -46,19 +46,30 @@ class LeapObjective(nn.Module):
     A batch has `x` and `landing` `[N, C, h, w]`, `t` and `s` `[N]` (s is -1 at the clean picture),
     `y` and `scale` `[N]`. An error counts as one of v: a DDIM step is a turn by an angle, and v is
     the velocity (Salimans & Ho 2022, appendix D), so all leaps weigh alike.
+
+    guidance_start: that of the walks: at noisier timesteps the scale is 1.
     """
 
-    def __init__(self, model: SDMUNet, schedule: Schedule) -> None:
+    def __init__(self, model: SDMUNet, schedule: Schedule, guidance_start: float = 1.0) -> None:
         super().__init__()
-        self.model, self.schedule = model, schedule
+        self.model, self.schedule, self.guidance_start = model, schedule, guidance_start
         self.network = Guided(model)  # what is worth compiling
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
+        x, t = batch["x"].float(), batch["t"]
+        scale = self.scale_at(t, batch["scale"])
+        output = self.network(x, t, batch["y"], scale).chunk(2, dim=1)[0]
+        return {"loss": self.errors(batch, output).mean()}
+
+    def scale_at(self, t: Tensor, scale: Tensor) -> Tensor:
+        """What walks of these scales are guided with at t, all `[N]`."""
+        return torch.where(t <= self.guidance_start * len(self.schedule), scale, 1.0)
+
+    def errors(self, batch: Batch, output: Tensor) -> Tensor:
+        """Mean squared error of each leap `[N]` by the network's output."""
         x, landing, t, s = batch["x"].float(), batch["landing"].float(), batch["t"], batch["s"]
-        output = self.network(x, t, batch["y"], batch["scale"]).chunk(2, dim=1)[0]
         landed = self.landed(x, t, s, output)
-        squared = ((landed - landing) / self.turn(t, s, x)).square().flatten(1).mean(1)
-        return {"loss": squared.mean()}
+        return ((landed - landing) / self.turn(t, s, x)).square().flatten(1).mean(1)
 
     def landed(self, x: Tensor, t: Tensor, s: Tensor, output: Tensor) -> Tensor:
         """x_s by one DDIM step from x at t, both `[N]`."""

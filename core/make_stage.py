@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,14 +16,13 @@ from core.command import counted, say
 from core.conversion import Conversion, same_labels
 from core.dataset import PairDataset
 from core.device import pick_precision
-from core.distillation import SCALES, STOPS, TEACHER_STEPS, LeapObjective
 from core.errors import InputError
-from core.fingerprint import fingerprint
 from core.instant_stage import InstantStage
 from core.latents import LatentDataset
 from core.lora import LowRank
 from core.lora_stage import LowRankStage
 from core.make_guidance import make_guidance
+from core.make_student import make_student
 from core.model.autoencoder import Autoencoder
 from core.model.instant import THUMBNAIL, InstantNet
 from core.model.segmenter import LabelNet
@@ -41,7 +39,6 @@ from core.noised_features import NoisedFeatures
 from core.objective import DiffusionObjective, balanced_weights
 from core.palette import Palette, normalise
 from core.perceptual import LPIPS
-from core.sampling import trailing
 from core.schedule import ScheduleSpec
 from core.segmenter_stage import SegmenterStage
 from core.spade_stage import SpadeStage
@@ -49,11 +46,9 @@ from core.stages import (
     AutoencoderStage,
     DiffusionSettings,
     DiffusionStage,
-    DistillationStage,
     Stage,
 )
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
-from core.walks import WalkDataset, Walker, WalkPlan, make_walks
 
 ENCODING = partial(counted, title="encoding photos")
 BANK = 512  # styles of photos that a painter keeps
@@ -88,7 +83,7 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
             args.adversarial,
         )
     if args.stage == "distillation":
-        return _distillation(args, data, device)
+        return make_student(args, data, device)
     if args.stage == "segmenter":
         return _segmenter(args, data, device)
     if args.stage == "instant":
@@ -177,46 +172,6 @@ def _latents_of(
     model = Autoencoder(spec)
     model.load_state_dict(relabelled(autoencoder.state_dict(), takeover(data.palette, old)))
     return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-def _distillation(
-    args: argparse.Namespace, data: PairDataset, device: torch.device
-) -> DistillationStage:
-    """The stage that learns few steps from the model of `--init`, whose walks are made first."""
-    if args.init is None:
-        raise InputError("--stage distillation needs --init: the model to be distilled.")
-    if args.walks < 1:
-        raise InputError("--walks must be 1 or more: the student learns from nothing else.")
-    checkpoint = Checkpoint.open(args.init)
-    teacher = checkpoint.load_unet()
-    if teacher.spec.stops:
-        raise InputError(f"{args.init} is a distilled student itself; give its teacher.")
-    if not same_labels(checkpoint.palette, data.palette):
-        raise InputError(
-            f"{args.init} was trained on palette {checkpoint.palette.name!r}, not on "
-            f"{data.palette.name!r}. Give --palette {checkpoint.palette.name}."
-        )
-    autoencoder = _open_autoencoder(args.init, device) if teacher.spec.autoencoder else None
-    student = SDMUNet(replace(teacher.spec, stops=STOPS))
-    student.load_state_dict(teacher.state_dict())
-    schedule = checkpoint.schedule.build()
-    path, name = tuple(trailing(schedule, TEACHER_STEPS)), fingerprint(args.init)
-    plan = WalkPlan(name, STOPS, path, SCALES, data.size, args.seed)
-    walker = Walker(_for_walking(teacher, args, device), schedule, data, plan)
-    walks = make_walks(
-        Path(args.out) / "walks", walker, args.walks, partial(counted, title="walking")
-    )
-    objective = LeapObjective(student, schedule)
-    palette = data.palette
-    return DistillationStage(
-        WalkDataset(walks, plan), palette, objective, checkpoint.schedule, device, autoencoder
-    )
-
-
-def _for_walking(teacher: SDMUNet, args: argparse.Namespace, device: torch.device) -> SDMUNet:
-    """The teacher where it walks, in the run's precision."""
-    dtype = pick_precision(device, args.precision)
-    return teacher.to(device, dtype).to(memory_format=torch.channels_last)
 
 
 def _segmenter(args: argparse.Namespace, data: PairDataset, device: torch.device) -> SegmenterStage:

@@ -237,7 +237,8 @@ class DistillationStage:
         batch = {k: v.to(self.device) for k, v in sheet_batch(self.dataset).items()}
         model = filled(SDMUNet(self.spec), state, self.device).to(pick_precision(self.device))
         x, y, path = batch["noise"].float(), batch["y"], [*self.spec.stops, -1]
-        states = walked(model, self.objective.schedule, x, y, batch["scale"], ddim, path)
+        scale, start = batch["scale"], self.dataset.plan.guidance_start
+        states = walked(model, self.objective.schedule, x, y, scale, ddim, path, start)
         pictures = (decoded(self.autoencoder, x, y) for x in (states[-1], batch["x0"].float()))
         return [layouts(y, self.palette, self.spec.factor), *(list(p) for p in pictures)]
 

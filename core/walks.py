@@ -27,11 +27,12 @@ from core.latents import coverage
 from core.model.unet import SDMUNet
 from core.objective import seeded_noise, seeded_uniform
 from core.sampling import Step, dpmpp_2m, sample
-from core.schedule import Schedule
+from core.schedule import Prediction, Schedule
 
 SHARD = 8  # walks in one file, and through the network at once: what a run that is stopped can lose
 SCALE_SALTS = (12, 13)
 FLIP_SALT = 14
+GUIDANCE_START = 0.5  # as the window guides: docs/decisions/023
 
 Shard = dict[str, Tensor]  # x `[N, stops + 1, C, h, w]`, y `[N, labels, h, w]`, scale `[N]`
 
@@ -42,7 +43,8 @@ class WalkPlan:
 
     teacher: fingerprint of its file. stops: timesteps of the student, from the noisiest down.
     path: those of the teacher, which visits every stop and ends with -1. scales: the lowest and
-    highest guidance scale; those about the middle are walked most.
+    highest guidance scale; those about the middle are walked most. guidance_start: the share of the
+    timesteps, from the clean end, at which guidance acts; above the scale is 1.
     """
 
     teacher: str
@@ -51,6 +53,7 @@ class WalkPlan:
     scales: tuple[float, float]
     size: tuple[int, int]
     seed: int
+    guidance_start: float = GUIDANCE_START
 
     def header(self) -> dict[str, str]:
         """As the metadata of a safetensors file."""
@@ -72,11 +75,10 @@ class Walker:
         device = self.teacher.device
         seeds = torch.tensor([sample_seed(self.plan.seed, walk) for walk in walks])
         y = torch.stack([self.layout(w, s) for w, s in zip(walks, seeds, strict=True)]).to(device)
-        low, high = self.plan.scales
-        draws = [seeded_uniform(seeds, device, salt) for salt in SCALE_SALTS]
-        scale = low + (high - low) * sum(draws) / 2
+        scale = drawn_scales(seeds, self.plan.scales, device)
         x = seeded_noise(seeds, (self.teacher.spec.in_channels, *y.shape[-2:]), device)
-        states = walked(self.teacher, self.schedule, x, y, scale, dpmpp_2m, self.plan.path)
+        path, start = self.plan.path, self.plan.guidance_start
+        states = walked(self.teacher, self.schedule, x, y, scale, dpmpp_2m, path, start)
         x = torch.stack([states[t].half() for t in (*self.plan.stops, -1)], 1)
         return {"x": x.cpu(), "y": y.half().cpu(), "scale": scale.cpu()}
 
@@ -94,6 +96,13 @@ class Walker:
         )
 
 
+def drawn_scales(seeds: Tensor, scales: tuple[float, float], device: torch.device) -> Tensor:
+    """Guidance scales `[N]` between the two, those about the middle most often."""
+    low, high = scales
+    draws = [seeded_uniform(seeds, device, salt) for salt in SCALE_SALTS]
+    return low + (high - low) * sum(draws) / 2
+
+
 def walked(
     model: SDMUNet,
     schedule: Schedule,
@@ -102,11 +111,20 @@ def walked(
     scale: Tensor,
     sampler: Callable[[Schedule], Step],
     path: Sequence[int],
+    guidance_start: float = 1.0,
 ) -> dict[int, Tensor]:
-    """x at each timestep of a path, sample by sample at its own guidance scale `[N]`."""
+    """x at each timestep of a path, sample by sample at its own guidance scale `[N]`.
+
+    Above `guidance_start`, a share of the timesteps, at scale 1.
+    """
     size = (x.shape[-2], x.shape[-1])
     each = scale.reshape(-1, 1, 1, 1)
-    denoise = Denoiser(model, schedule, y, size, scale_map=each, chunk=len(x))
+    guided = Denoiser(model, schedule, y, size, scale_map=each, chunk=len(x))
+    plain, first = guided.unguided(), guidance_start * len(schedule)
+
+    def denoise(x: Tensor, t: int) -> Prediction:
+        return (guided if t <= first else plain)(x, t)
+
     moments = sample(denoise, sampler(schedule), path, x, lambda: x, schedule)
     return {path[0]: x} | {moment.t: moment.x for moment in moments}
 

@@ -51,13 +51,27 @@ def test_a_walk_is_the_samplers_own(walker):
     assert shard["x"].shape == (SHARD, 4, 3, 16, 16) and shard["x"].dtype == torch.float16
     for i in (0, 5):
         y, scale = shard["y"][i : i + 1].float(), float(shard["scale"][i])
-        denoise = Denoiser(walker.teacher, SCHEDULE, y, (16, 16), scale)
+        denoise = Denoiser(walker.teacher, SCHEDULE, y, (16, 16), scale, guidance_start=0.5)
         step, x = SAMPLERS["dpmpp_2m"](SCHEDULE, 0.0), shard["x"][i : i + 1, 0].float()
         states = {m.t: m.x[0] for m in sample(denoise, step, PLAN.path, x, None, SCHEDULE)}
         for place, stop in enumerate([*STOPS[1:], -1], start=1):
             torch.testing.assert_close(
                 shard["x"][i, place].float(), states[stop], atol=0.02, rtol=0.02
             )
+
+
+def test_guidance_begins_late(walker, teacher):
+    """Above half of the timesteps no walk is guided; below every walk is, and from the start on."""
+    runs = []
+    teacher.decode = lambda e, m, t, decode=teacher.decode: (
+        runs.append(int(t[0])) or decode(e, m, t)
+    )
+    walker.shard(0)
+    assert [runs.count(t) for t in PLAN.path[:-1]] == [1, 1, 1, 2, 2, 2]
+    late = walker.shard(0)["x"]
+    walker.plan = replace(PLAN, guidance_start=1.0)
+    early = walker.shard(0)["x"]
+    assert torch.equal(late[:, 0], early[:, 0]) and not torch.equal(late[:, 1], early[:, 1])
 
 
 def test_scales_and_layouts_vary(walker):
@@ -136,6 +150,19 @@ def test_the_loss_is_the_error_of_v(objective):
         said = torch.cat([right + error, right], 1)
         objective.network.forward = lambda *_, said=said: said
         assert objective(batch)["loss"].item() == pytest.approx(error**2, abs=1e-5)
+
+
+def test_a_leap_above_the_start_of_guidance_is_learned_unguided(objective):
+    """As the walk was: its scale counts only where the walk was guided."""
+    late = LeapObjective(objective.model, SCHEDULE, 0.5)
+    t, scale = torch.tensor([999, 501, 500, 166]), torch.tensor([3.0, 2.0, 4.0, 1.5])
+    assert late.scale_at(t, scale).tolist() == [1.0, 1.0, 4.0, 1.5]
+    assert objective.scale_at(t, scale).equal(scale)
+    told = []
+    late.network.forward = lambda x, t, y, scale: told.append(scale) or torch.zeros(4, 6, 16, 16)
+    x = torch.randn(4, 3, 16, 16)
+    late({"x": x, "landing": x, "t": t, "s": t - 99, "y": x, "scale": scale})
+    assert told[0].tolist() == [1.0, 1.0, 4.0, 1.5]
 
 
 def test_a_student_that_learned_one_walk_walks_it(objective, walker):

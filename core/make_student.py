@@ -1,0 +1,81 @@
+"""The stages that learn from a model's walks, as a command's arguments ask for them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from core.checkpoint import Checkpoint
+from core.command import counted
+from core.conversion import same_labels
+from core.dataset import PairDataset
+from core.device import pick_precision
+from core.distillation import SCALES, STOPS, TEACHER_STEPS, LeapObjective
+from core.errors import InputError
+from core.fingerprint import fingerprint
+from core.model.autoencoder import Autoencoder
+from core.model.unet import SDMUNet
+from core.sampling import trailing
+from core.stages import DistillationStage
+from core.walks import WalkDataset, Walker, WalkPlan, make_walks
+
+
+def make_student(
+    args: argparse.Namespace, data: PairDataset, device: torch.device
+) -> DistillationStage:
+    """The stage that learns few steps from the model of `--init`, whose walks are made first."""
+    checkpoint = _teacher(args, data)
+    walks = _walks(args, data, device, checkpoint, STOPS)
+    student = SDMUNet(replace(checkpoint.spec, stops=STOPS))
+    student.load_state_dict(checkpoint.load_unet().state_dict())
+    objective = LeapObjective(student, checkpoint.schedule.build(), walks.plan.guidance_start)
+    autoencoder = _autoencoder(checkpoint, device)
+    return DistillationStage(
+        walks, data.palette, objective, checkpoint.schedule, device, autoencoder
+    )
+
+
+def _teacher(args: argparse.Namespace, data: PairDataset) -> Checkpoint:
+    """The model of `--init`, whose walks are learned."""
+    if args.init is None:
+        raise InputError(f"--stage {args.stage} needs --init: the model that is walked.")
+    if args.walks < 1:
+        raise InputError("--walks must be 1 or more: the student learns from nothing else.")
+    checkpoint = Checkpoint.open(args.init)
+    if checkpoint.spec and checkpoint.spec.stops:
+        raise InputError(f"{args.init} is a distilled student itself; give its teacher.")
+    if not same_labels(checkpoint.palette, data.palette):
+        raise InputError(
+            f"{args.init} was trained on palette {checkpoint.palette.name!r}, not on "
+            f"{data.palette.name!r}. Give --palette {checkpoint.palette.name}."
+        )
+    return checkpoint
+
+
+def _walks(
+    args: argparse.Namespace,
+    data: PairDataset,
+    device: torch.device,
+    checkpoint: Checkpoint,
+    stops: tuple[int, ...],
+) -> WalkDataset:
+    """The teacher's walks in OUT/walks; those that are missing are made, in the run's precision."""
+    dtype = pick_precision(device, args.precision)
+    teacher = checkpoint.load_unet().to(device, dtype).to(memory_format=torch.channels_last)
+    schedule = checkpoint.schedule.build()
+    path = tuple(sorted({*trailing(schedule, TEACHER_STEPS), *stops}, reverse=True))
+    plan = WalkPlan(fingerprint(args.init), stops, path, SCALES, data.size, args.seed)
+    walker = Walker(teacher, schedule, data, plan)
+    folder = Path(args.out) / "walks"
+    walks = make_walks(folder, walker, args.walks, partial(counted, title="walking"))
+    return WalkDataset(walks, plan)
+
+
+def _autoencoder(checkpoint: Checkpoint, device: torch.device) -> Autoencoder | None:
+    """The file's autoencoder, if its model is of latents."""
+    autoencoder = checkpoint.load_autoencoder()
+    return autoencoder and autoencoder.to(device, memory_format=torch.channels_last)
