@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from core import distributed
-from core.dataset import PairDataset, cut, mirror, sample_seed
+from core.dataset import PairDataset, Sample, cut, mirror, sample_seed
 from core.denoiser import Denoiser
 from core.files import atomic_path, writing
 from core.latents import coverage
@@ -74,7 +74,7 @@ class Walker:
         walks = range(number * SHARD, (number + 1) * SHARD)
         device = self.teacher.device
         seeds = torch.tensor([sample_seed(self.plan.seed, walk) for walk in walks])
-        y = torch.stack([self.layout(w, s) for w, s in zip(walks, seeds, strict=True)]).to(device)
+        y = torch.stack([self.layout(walk) for walk in walks]).to(device)
         scale = drawn_scales(seeds, self.plan.scales, device)
         x = seeded_noise(seeds, (self.teacher.spec.in_channels, *y.shape[-2:]), device)
         path, start = self.plan.path, self.plan.guidance_start
@@ -82,18 +82,22 @@ class Walker:
         x = torch.stack([states[t].half() for t in (*self.plan.stops, -1)], 1)
         return {"x": x.cpu(), "y": y.half().cpu(), "scale": scale.cpu()}
 
-    def layout(self, walk: int, seed: Tensor) -> Tensor:
-        """y of the walk's photo: each in its turn, in an order by chance, half of them mirrored."""
+    def layout(self, walk: int) -> Tensor:
+        """y of the walk's sample."""
+        sample, palette = self.sample(walk), self.pairs.palette
+        return coverage(sample.labels, sample.instances, palette, self.teacher.spec.factor)
+
+    def sample(self, walk: int) -> Sample:
+        """The walk's photo: each in its turn, in an order by chance, half of them mirrored."""
         turn, place = divmod(walk, len(self.pairs))
         order = np.random.default_rng([self.plan.seed, turn]).permutation(len(self.pairs))
         sample = self.pairs.sample(int(order[place]))
         height, width = (a - b for a, b in zip(sample.labels.shape, self.pairs.size, strict=True))
         sample = cut(sample, height // 2, width // 2, self.pairs.size)
-        if seeded_uniform(seed[None], torch.device("cpu"), FLIP_SALT) < 0.5:
+        seed = torch.tensor([sample_seed(self.plan.seed, walk)])
+        if seeded_uniform(seed, torch.device("cpu"), FLIP_SALT) < 0.5:
             sample = mirror(sample, self.pairs.palette)
-        return coverage(
-            sample.labels, sample.instances, self.pairs.palette, self.teacher.spec.factor
-        )
+        return sample
 
 
 def drawn_scales(seeds: Tensor, scales: tuple[float, float], device: torch.device) -> Tensor:

@@ -13,7 +13,8 @@ from core import sample, train
 from core.checkpoint import Checkpoint
 from core.errors import InputError
 from core.instant import TRUNCATION, InstantPainter
-from core.instant_objective import JUDGED, InstantDuel, InstantObjective, recalled
+from core.instant_objective import InstantDuel, InstantObjective, recalled
+from core.label_judge import JUDGED, Seen, pushed
 from core.labelmap import Box, write_labels
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator
@@ -199,7 +200,7 @@ def test_the_judge_pushes_equally_hard_whatever_its_gain(objective, batch):
             for out in judge.out:
                 out.weight.mul_(gain)
         leaves = [part.clone().requires_grad_() for part in seen]
-        loss, _ = objective._passing(leaves, batch["y"])
+        loss, _ = pushed(judge, Seen(leaves, batch["y"]), torch.ones(3))
         gradients = torch.autograd.grad(loss, leaves)
         sizes = sum(part.square().flatten(1).sum(1) for part in gradients).sqrt()
         torch.testing.assert_close(sizes, torch.full((4,), JUDGED / 4))

@@ -51,8 +51,8 @@ class LabelDiscriminator(nn.Module):
 
     As in OASIS (Schönfeld et al., arXiv 2012.04781): a real place is to be told by its label, a
     made one by the first logit. So it teaches what each label looks like. inner: channels of each
-    level's features, which come from a frozen network (`core.noised_features`): this one only has
-    to weigh them, coarse levels first, each handed to the next finer one. Normed place by place.
+    level's features, which come from a frozen network: this one only has to weigh them, coarse
+    levels first, each handed to the next finer one, of any larger size. Normed place by place.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class LabelDiscriminator(nn.Module):
         for level in reversed(range(len(self.look))):
             own = self.look[level](maps[level])
             if x is not None:
-                own = torch.cat([own, F.interpolate(x, scale_factor=2, mode="nearest")], dim=1)
+                own = torch.cat([own, F.interpolate(x, own.shape[-2:], mode="nearest")], dim=1)
             x = self.body[level](own)
             logits.append(self.out[level](x))
         return logits[::-1]
