@@ -67,6 +67,7 @@ def request_of(recipe: dict, layout: Layout) -> SampleRequest | None:
             seed=recipe["seed"],
             eta=recipe.get("eta", 0.0),
             size=(recipe["height"], recipe["width"]),
+            finish=recipe.get("finish") is True,
             painted=painted,
             terms=words_asked(recipe, layout.palette),
             **maps_of(layout.labels, layout.palette, from_plain(recipe.get("label_controls"))),

@@ -500,6 +500,7 @@ class Studio(QObject):
             guidance_start=settings.guidance_start,
             seed=settings.seed,
             preview_every=max(1, round(settings.steps / PREVIEWS)),
+            finish=True,
             draft_steps=DRAFT_STEPS,
             keep_trajectory=height * width * settings.steps <= MAX_STATES,
             terms=wanted.terms(layout, self.model, ids_of, patient),

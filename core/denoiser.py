@@ -78,6 +78,13 @@ class Denoiser:
         self._embeddings: dict[str, LayoutEmbedding] = {}
         self.scales: list[float] = []  # what each step so far was guided with
         self.listener: Callable[[Tensor, Tensor, Tensor], None] | None = None
+        self._last: Denoiser | None = None  # of another network
+        self._last_from = -1  # the timestep from which on that one speaks
+
+    def hand_over(self, last: Denoiser, t: int) -> None:
+        """Let the network of `last` speak at timesteps up to t: same prediction, same layout."""
+        self._last, self._last_from = last, t
+        last.scales = self.scales
 
     @torch.no_grad()
     def __call__(self, x: Tensor, t: int) -> Prediction:
@@ -93,6 +100,9 @@ class Denoiser:
 
     def output(self, x: Tensor, t: int, scale: float) -> Tensor:
         """The guided network output, float32 `[N, 2C, h, w]`."""
+        if t <= self._last_from:
+            self._last.listener = self.listener
+            return self._last.output(x, t, scale)
         timesteps = torch.full((x.shape[0],), t, device=x.device)
         encoded = self._blind("encoded", x, t, lambda: self.model.encode(x, timesteps))
         if scale == 0:
@@ -169,6 +179,8 @@ class Denoiser:
     def let_go(self) -> None:
         """Give the embeddings' memory back: the walk is over."""
         self._embeddings.clear()
+        if self._last is not None:
+            self._last.let_go()
 
     def embedding(self, branch: str) -> LayoutEmbedding:
         """gamma and beta for "layout", "null" or "both", computed when first asked for."""

@@ -277,6 +277,8 @@ class Engine:
         live_weights: LiveWeights | None,
     ) -> Iterator[Event]:
         started = time.perf_counter()
+        if request.finish and not self._finish(request):
+            request = replace(request, finish=False)
         asked = request
         request, beginning = self._begun(request)
         plan = self._plan(request)
@@ -333,7 +335,7 @@ class Engine:
                 # One by one: latents are the same to the bit in any batch.
                 made[style] = picture, self.encode(picture[None])[0].float().cpu().numpy()
         pictures, latents = zip(*(made[style] for style in styles))
-        path = plain_path(self.schedule, request, self._network(request).spec.stops)
+        path = self._plain_path(request)
         start = Start(np.stack(latents), last_steps(path, told.strength)[0], clean=True)
         return replace(request, painted=None, start=start, draft_steps=0), pictures
 
@@ -352,7 +354,22 @@ class Engine:
     def _plan(self, request: SampleRequest) -> Plan:
         canvas, factor = self.picture_size(request), self.unet.spec.factor
         crop = Crop.of(request.inpaint, canvas, factor, self.info.multiple)
-        return Plan(request, self.schedule, crop, self._network(request).spec.stops)
+        stops, finish = self._network(request).spec.stops, self._finish(request)
+        return Plan(request, self.schedule, crop, stops, finish)
+
+    def _plain_path(self, request: SampleRequest) -> list[int]:
+        stops, finish = self._network(request).spec.stops, self._finish(request)
+        return plain_path(self.schedule, request, stops, finish)
+
+    def _finish(self, request: SampleRequest) -> int:
+        """The timestep at or below which the student takes the last leap of a walk; 0 for none.
+
+        Not where the way is walked upwards first: a leap cannot be walked backwards.
+        """
+        upwards = request.inpaint is not None and request.inpaint.invert
+        if not request.finish or request.student or self.student is None or upwards:
+            return 0
+        return self.student.spec.finish
 
     def _network(self, request: SampleRequest) -> SDMUNet:
         """What the request is sampled with."""
@@ -363,8 +380,7 @@ class Engine:
 
         They are a small part of a long walk; whole, its bits depend on no earlier stroke.
         """
-        stops = self._network(request).spec.stops
-        return len(plain_path(self.schedule, request, stops)) - 1 <= FEW_STEPS
+        return len(self._plain_path(request)) - 1 <= FEW_STEPS
 
     def _denoiser(
         self,
@@ -373,13 +389,28 @@ class Engine:
         crop: Crop,
         live_scale: Callable[[], float] | None,
     ) -> Denoiser:
-        """The request's network on the crop's part of the layout."""
-        unet = self._network(request)
+        """The request's network on the crop's part of the layout, and what ends its walk."""
+        exact, finish = not self._quick(request), self._finish(request)
+        build = partial(self._denoiser_of, request, marks, crop, live_scale, exact)
+        denoise = build(self._network(request))
+        if finish:
+            denoise.hand_over(build(self.student), finish)
+        return denoise
+
+    def _denoiser_of(
+        self,
+        request: SampleRequest,
+        marks: Marks,
+        crop: Crop,
+        live_scale: Callable[[], float] | None,
+        exact: bool,
+        unet: SDMUNet,
+    ) -> Denoiser:
+        """A network on the crop's part of the layout. exact: see `_quick`."""
         scales, size = live_scale or _scales_of(request), crop.latent_size
         areas = scale_map(request, crop.latent_canvas, self.device)
         areas = None if areas is None else crop.cells(areas)
         embedding, first = self._kept[unet]
-        exact = not self._quick(request)
 
         def embed(branch: str) -> LayoutEmbedding:
             if branch == "null":

@@ -157,7 +157,9 @@ def _made_with(args: argparse.Namespace) -> dict[str, str]:
         return {}
     made = {"weights_sha256": file_digest(args.weights)}
     student = student_path(args.weights)
-    if (args.student or args.compare) and student.is_file():  # without one the engine says so
+    if (
+        args.student or args.finish or args.compare
+    ) and student.is_file():  # without one the engine says so
         made["student_sha256"] = file_digest(student)
     return made
 

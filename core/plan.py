@@ -32,7 +32,7 @@ from core.inpainting import (
 from core.regions import composite
 from core.repaint import Trajectory
 from core.request import SampleRequest
-from core.sampling import SAMPLERS, Constrain, Denoise, Step, leaps, path_of
+from core.sampling import SAMPLERS, Constrain, Denoise, Step, finished, leaps, path_of
 from core.schedule import Schedule
 
 
@@ -40,7 +40,8 @@ class Plan:
     """A request, ready to be walked.
 
     stops: of the network that walks it, if that is a student; it leaps from one to the next,
-    whatever sampler is asked for. known: of an edit, what `recall` found of the old picture.
+    whatever sampler is asked for. finish: the timestep at or below which the way is ended in one
+    leap. known: of an edit, what `recall` found of the old picture.
     """
 
     def __init__(
@@ -49,17 +50,18 @@ class Plan:
         schedule: Schedule,
         crop: Crop,
         stops: Sequence[int] = (),
+        finish: int = 0,
         known: Known | None = None,
     ) -> None:
         self.request, self.schedule, self.crop, self.known = request, schedule, crop, known
         self.stops = stops
-        self._plain = plain_path(schedule, request, stops)
+        self._plain = plain_path(schedule, request, stops, finish)
         self.path = edited_path(self._plain, request.inpaint, request.start)
         self._up = self._plain if request.inpaint and request.inpaint.invert else []
 
     def of(self, request: SampleRequest, stops: Sequence[int]) -> Plan:
         """The same for a request that differs in how it is sampled, not in what is kept."""
-        return Plan(request, self.schedule, self.crop, stops, self.known)
+        return Plan(request, self.schedule, self.crop, stops, known=self.known)
 
     @property
     def sampler(self) -> str:
@@ -180,8 +182,11 @@ class Plan:
         return new if self.crop.is_whole else None
 
 
-def plain_path(schedule: Schedule, request: SampleRequest, stops: Sequence[int]) -> list[int]:
-    """The way from noise to a picture: over a student's stops, or as the sampler walks."""
+def plain_path(
+    schedule: Schedule, request: SampleRequest, stops: Sequence[int], finish: int = 0
+) -> list[int]:
+    """The way from noise to a picture: over a student's stops, or as the sampler walks, and from
+    `finish` on in one leap."""
     if stops:
         return leaps(stops, request.steps)
-    return path_of(schedule, request.steps, request.sampler)
+    return finished(path_of(schedule, request.steps, request.sampler), finish)

@@ -79,6 +79,7 @@ class SampleRequest:
     many; 0 for none.
     student: sample with the distilled few-step student that lies beside the model. It takes its own
     steps, as many as asked for or as it has, whatever the sampler.
+    finish: let the student take the last leap, if it learned to end the model's walks.
     draft_steps: before the first step, a `Preview` by the student in so many steps, from the same
     noise, which stands until a predicted x0 shows more; 0 for none, and none if the model has no
     student.
@@ -106,6 +107,7 @@ class SampleRequest:
     size: tuple[int, int] | None = None
     preview_every: int = 1
     student: bool = False
+    finish: bool = False
     draft_steps: int = 0
     inpaint: Inpaint | None = None
     start: Start | None = None
@@ -204,6 +206,7 @@ class SampleRequest:
         height, width = self.size or self.layout.size
         extras = {
             "student": self.student,
+            "finish": self.finish,
             "inpaint": self.inpaint and self.inpaint.recipe(),
             "start": self.start and {"t": self.start.t, "clean": self.start.clean},
             "painted": self.painted and self.painted.plain,

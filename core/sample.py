@@ -257,6 +257,7 @@ def template_request(
         count=args.count,
         eta=args.eta,
         student=args.student,
+        finish=args.finish,
         size=args.size,
         preview_every=0,
         painted=None if args.painted == 1 else Painted(StyleChoice(), args.painted),
@@ -314,6 +315,12 @@ def add_sampling_options(
         "--student",
         action="store_true",
         help="the few-step student beside --weights, in 1 to 4 --steps",
+    )
+    add(
+        "--finish",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="let the student take the last leap, if it learned to (yes)",
     )
     add(
         "--painted",

@@ -161,6 +161,12 @@ def path_of(schedule: Schedule, steps: int | str, sampler: str) -> list[int]:
     return descend(schedule, steps)
 
 
+def finished(path: Sequence[int], finish: int) -> list[int]:
+    """A path of which one leap is the end, from its first timestep at or below `finish` (>= 0)."""
+    end = next((i for i, t in enumerate(path) if 0 <= t <= finish), len(path) - 2)
+    return [*path[: end + 1], -1]
+
+
 def leaps(stops: Sequence[int], steps: int | str) -> list[int]:
     """Where a student walks that learned to leap from each of its stops to the next, then -1.
 

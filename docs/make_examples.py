@@ -39,6 +39,7 @@ def pictures(engine: Engine, example: Example, seed: int, count: int) -> list[Re
         seed=seed,
         count=count,
         preview_every=0,
+        finish=True,
         painted=Painted(StyleChoice(), GenerateSettings().instant_strength),
     )
     return [event for event in engine.sample(request) if isinstance(event, Result)]

@@ -48,7 +48,7 @@ class Maker:
         return to_color(layout.labels, self.palette)
 
     def picture(self, layout: Layout, **settings) -> Result:
-        request = SampleRequest(layout, seed=1, preview_every=0)
+        request = SampleRequest(layout, seed=1, preview_every=0, finish=True)
         guided = {"guidance_scale": self.guidance, "guidance_start": self.start}
         request = replace(request, **(guided | settings))
         return next(e for e in self.engine.sample(request) if isinstance(e, Result))

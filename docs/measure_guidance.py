@@ -113,6 +113,7 @@ class Maker:
             guidance_start=self.start,
             seed=number,
             preview_every=0,
+            finish=True,
             terms=terms,
         )
         (result,) = (e for e in self.engine.sample(request) if isinstance(e, Result))

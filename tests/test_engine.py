@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from core.checkpoint import Checkpoint, CheckpointError
+from core.denoiser import Denoiser
 from core.engine import Engine
 from core.errors import OutOfMemory
 from core.model.autoencoder import Autoencoder
@@ -244,6 +245,62 @@ def test_a_student_walks_over_its_stops(pair, layout, steps, walked):
     assert list(last.trajectory.timesteps) == (walked or [999, 666, 332])
     assert started.steps == len(walked or STUDENT["stops"])
     assert np.array_equal(*pictures)
+
+
+@pytest.fixture
+def finishing(make_checkpoint):
+    """An engine whose student ends the model's walks at timestep 400."""
+    path = make_checkpoint(latent=True)
+    student = make_checkpoint(latent=True, name="tiny-student.safetensors", finish=400, **STUDENT)
+    checkpoint = Checkpoint.open(student)
+    other = {name: 0.9 * value for name, value in checkpoint.load_unet().state_dict().items()}
+    decoder = checkpoint.load_autoencoder().state_dict()
+    checkpoint.save(student, {"unet": other, "autoencoder": decoder}, torch.float32)
+    return Engine.open(path, device="cpu", precision="float32")
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "ddim", "ddpm"])
+def test_a_student_that_learned_to_takes_the_last_leap(finishing, layout, sampler):
+    """Up to its timestep the walk is the model's own to the bit; from there one leap ends it."""
+    asked = SampleRequest(layout, steps=10, sampler=sampler, seed=3, keep_trajectory=True)
+    [plain] = results(finishing, asked)
+    started, *_, ended = finishing.sample(replace(asked, finish=True))
+    path, times = list(plain.trajectory.timesteps), list(ended.trajectory.timesteps)
+    leap = next(i for i, t in enumerate(path) if t <= 400)
+    assert times == path[: leap + 1] and started.steps == leap + 1 < 10
+    for mine, its in zip(ended.trajectory.states, plain.trajectory.states):
+        assert np.array_equal(mine, its)
+    assert not np.array_equal(ended.image, plain.image)
+    assert ended.request.recipe()["finish"] and "finish" not in plain.request.recipe()
+
+
+def test_the_last_leap_is_the_students_own(finishing, layout, tmp_path):
+    """It is what the student alone says of the model's last state, guided as all steps are."""
+    asked = SampleRequest(layout, steps=10, guidance_scale=3.0, seed=3, keep_trajectory=True)
+    [ended] = results(finishing, replace(asked, finish=True))
+    t, x = ended.trajectory.timesteps[-1], ended.trajectory.states[-1:]
+    student = Engine.open(tmp_path / "tiny-student.safetensors", "cpu", "float32")
+    y = torch.nn.functional.one_hot(torch.from_numpy(layout.labels.astype(int)), 3)
+    y = y.permute(2, 0, 1)[None].float()
+    denoise = Denoiser(student.unet, student.schedule, y, x.shape[-2:], 3.0)
+    said = denoise(torch.tensor(x).float(), t).x0
+    assert t <= 400 and np.abs(said.numpy() - ended.trajectory.x0[-1]).max() < 0.02
+
+
+def test_nothing_is_finished_by_a_student_that_did_not_learn_it(pair, layout):
+    """The recipe does not claim it either."""
+    asked = SampleRequest(layout, steps=4)
+    [plain], [same] = results(pair, asked), results(pair, replace(asked, finish=True))
+    assert np.array_equal(plain.image, same.image) and "finish" not in same.request.recipe()
+
+
+def test_the_guidance_of_a_finished_picture_can_be_replayed(finishing, layout):
+    """At its own scale what comes out is the picture itself, at another one it is not."""
+    asked = SampleRequest(layout, steps=10, guidance_scale=2.0, finish=True)
+    [made] = results(finishing, asked)
+    again = finishing.recombine(made.request, 2.0)
+    assert np.abs(again.astype(int) - made.image).max() <= 1
+    assert not np.array_equal(finishing.recombine(made.request, 4.0), made.image)
 
 
 def test_a_draft_comes_first_and_changes_nothing(pair, layout):

@@ -121,6 +121,8 @@ def test_numbers_of_a_recipe_are_numbers():
     """Found by chance: False passed for a seed, and nothing for a side."""
     layout = Layout(seeds.labels(), seeds.palette())
     assert request_of(RECIPE, layout) is not None
+    assert request_of(RECIPE | {"finish": True}, layout).finish
+    assert not request_of(RECIPE | {"finish": "yes"}, layout).finish
     for odd in ({"seed": False}, {"height": None}, {"width": "16"}, {"guidance_scale": []}):
         assert request_of({**RECIPE, **odd}, layout) is None
 

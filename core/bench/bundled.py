@@ -42,6 +42,7 @@ class Pictures:
             guidance_scale=GUIDANCE,
             guidance_start=GUIDANCE_START,
             preview_every=PREVIEW_EVERY,
+            finish=True,
             draft_steps=DRAFT_STEPS if engine.info.student else 0,
         )
 
