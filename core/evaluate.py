@@ -157,9 +157,8 @@ def _made_with(args: argparse.Namespace) -> dict[str, str]:
         return {}
     made = {"weights_sha256": file_digest(args.weights)}
     student = student_path(args.weights)
-    if (
-        args.student or args.finish or args.compare
-    ) and student.is_file():  # without one the engine says so
+    asked = args.student or args.finish or args.compare
+    if asked and student.is_file():  # without one the engine says so
         made["student_sha256"] = file_digest(student)
     return made
 
