@@ -328,3 +328,11 @@ class StepSampler(Sampler):
             rng = np.random.default_rng([self.seed, zlib.crc32(b"order"), epoch])
             self._order = (epoch, rng.permutation(self.length))
         return int(self._order[1][position])
+
+
+def label_shares(data: PairDataset) -> Tensor:
+    """Share of all pixels that each label covers, float32 `[n]`."""
+    n = len(data.palette)
+    counts = [np.bincount(data.sample(i).labels.ravel(), minlength=n) for i in range(len(data))]
+    total = torch.from_numpy(np.sum(counts, axis=0)).float()
+    return total / total.sum()

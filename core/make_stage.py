@@ -6,15 +6,13 @@ import argparse
 from dataclasses import asdict, replace
 from functools import partial
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from core.base import Base
 from core.checkpoint import Checkpoint
 from core.command import counted, say
 from core.conversion import Conversion, same_labels
-from core.dataset import PairDataset
+from core.dataset import PairDataset, label_shares
 from core.device import pick_precision
 from core.errors import InputError
 from core.instant_stage import InstantStage
@@ -22,7 +20,7 @@ from core.latents import LatentDataset
 from core.lora import LowRank
 from core.lora_stage import LowRankStage
 from core.make_guidance import make_guidance
-from core.make_student import make_student
+from core.make_student import make_finishing, make_student
 from core.model.autoencoder import Autoencoder
 from core.model.instant import THUMBNAIL, InstantNet
 from core.model.segmenter import LabelNet
@@ -69,6 +67,8 @@ LATENT_UNET = {
 
 def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device) -> Stage:
     """The stage that the command's arguments ask for."""
+    if args.student and args.stage != "finishing":
+        raise InputError("--student is for --stage finishing: leave it out.")
     if args.stage == "autoencoder":
         model = _first_autoencoder(args, device)
         _check_layout(model.spec, data)
@@ -84,6 +84,8 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
         )
     if args.stage == "distillation":
         return make_student(args, data, device)
+    if args.stage == "finishing":
+        return make_finishing(args, data, device)
     if args.stage == "segmenter":
         return _segmenter(args, data, device)
     if args.stage == "instant":
@@ -377,11 +379,3 @@ def labels_taken_over(labels: Conversion) -> str:
     text = f"{len(pairs)} of {len(labels.matches)} labels go on from {labels.target.name!r}"
     text += f" ({', '.join(other)})." if other else "."
     return text + (f" New, from the mean of all: {', '.join(anew)}." if anew else "")
-
-
-def label_shares(data: PairDataset) -> Tensor:
-    """Share of all pixels that each label covers, float32 `[n]`."""
-    n = len(data.palette)
-    counts = [np.bincount(data.sample(i).labels.ravel(), minlength=n) for i in range(len(data))]
-    total = torch.from_numpy(np.sum(counts, axis=0)).float()
-    return total / total.sum()

@@ -78,6 +78,13 @@ DEFAULTS = {
         "ema": 0.99,
         "weighting": "uniform",
     },
+    "finishing": {
+        "steps": 1_000,
+        "lr": 1.5e-4,
+        "lr_schedule": "cosine",
+        "ema": 0.995,
+        "weighting": "uniform",
+    },
     "tuning": {  # of the model of --init
         "steps": 2_000,
         "lr": 2e-4,
@@ -132,7 +139,16 @@ DEFAULTS = {
     },
 }
 
-STAGES = ("autoencoder", "diffusion", "distillation", "segmenter", "spade", "instant", "guidance")
+STAGES = (
+    "autoencoder",
+    "diffusion",
+    "distillation",
+    "finishing",
+    "segmenter",
+    "spade",
+    "instant",
+    "guidance",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -530,6 +546,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
     add("--init", help="checkpoint to start from; its labels are matched by name and synonym")
+    add("--student", help="finishing: the few-step student of --init that learns to end its walks")
     add(
         "--lora",
         type=int,

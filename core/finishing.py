@@ -1,0 +1,147 @@
+"""A student that ends its model's walks: its leap to the picture is taught what photos look like.
+
+The last leap draws the texture. Taught by where a walk ends (`core.distillation`), it draws the
+mean of what might be there, and so do many small steps of a small model. Here a judge that tells
+labels (`core.label_judge`) through the eyes of the model itself (`core.noised_features`) says what
+photos have and leaps have not: adversarial distillation, as LADD (Sauer et al., arXiv 2403.12015).
+Judged are leaps from photos with a little noise, whose features also keep them near their photo,
+and from states of the model's walks, which is where they will be taken from. Earlier leaps are not
+judged: each goes on landing where the walk does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from core.distillation import SCALES, LeapObjective
+from core.instant_objective import matched
+from core.label_judge import Seen, judging, pushed
+from core.latents import LatentDataset
+from core.model.discriminator import LabelDiscriminator
+from core.model.spec import ModelSpec
+from core.model.unet import SDMUNet
+from core.noised_features import NoisedFeatures
+from core.objective import Batch, seeded_noise, seeded_uniform
+from core.schedule import Schedule
+from core.walks import WalkDataset, drawn_scales
+
+TIMESTEPS = (
+    90,
+    290,
+)  # of the noised photos: less noise leaves little to draw, more hides the scene
+FINISH = 280  # what was learned, but for its rim: from here on a student may end a walk
+LAST_SHARE = 0.5  # of the leaps from walks, those to the picture
+LAST_ANCHOR = 0.1  # of an error of such a leap: it is to land near the walk's end, not on it
+MATCH_WEIGHT = 0.5  # of the distance between features of the photo and of the leap to it
+JUDGE_LR = 2.7  # of the student's learning rate
+T_SALT, NOISE_SALT, LEAP_SALT = 31, 32, 33  # tell the draws of one sample apart
+WALK = "walk_"  # how the names of what a sample has of a walk begin
+
+
+class FinishingDataset(Dataset):
+    """A photo's latents beside a leap of some walk. An item is asked for by `(index, seed)`.
+
+    Gives what `LatentDataset` gives, and what `WalkDataset` gives under names with `WALK` before
+    them. The index is the photo's; the seed chooses the leap.
+    """
+
+    def __init__(self, photos: LatentDataset, leaps: WalkDataset) -> None:
+        self.photos, self.leaps = photos, leaps
+        self.plan, self.walks = leaps.plan, leaps.walks
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor | int]:
+        _, seed = item
+        rng, last = np.random.default_rng([seed, LEAP_SALT]), len(self.plan.stops) - 1
+        walk = int(rng.integers(self.walks))
+        earlier = last > 0 and rng.random() >= LAST_SHARE
+        leap = self.leap(walk, int(rng.integers(last)) if earlier else last)
+        return self.photos[item] | {WALK + name: value for name, value in leap.items()}
+
+    def leap(self, walk: int, number: int) -> dict[str, Tensor | int]:
+        """One leap of one walk."""
+        return self.leaps[(walk * len(self.plan.stops) + number, 0)]
+
+
+class FinishingDuel(nn.Module):
+    """The two networks, so that they are trained, averaged and saved together."""
+
+    def __init__(self, student: SDMUNet, judge: LabelDiscriminator) -> None:
+        super().__init__()
+        self.student, self.judge = student, judge
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The student's."""
+        return self.student.spec
+
+
+class FinishingObjective(nn.Module):
+    """One backward pass for both: no gradient of one side's losses reaches the other.
+
+    A batch is of a `FinishingDataset`. label_weights: float32 `[labels]`, what an error counts
+    where a label is. features: the judge's frozen eyes. guidance_start: that of the walks.
+
+    The judge's gradient at the features is brought to a fixed norm (`core.label_judge.pushed`), so
+    losses must not be scaled, as for float16.
+    """
+
+    betas = (0.5, 0.99)
+    lr_scales = {"judge.": JUDGE_LR}
+
+    def __init__(
+        self,
+        model: FinishingDuel,
+        schedule: Schedule,
+        label_weights: Tensor,
+        features: NoisedFeatures,
+        guidance_start: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.model, self.schedule, self.features = model, schedule, features
+        self.leap = LeapObjective(model.student, schedule, guidance_start)
+        self.network = self.leap.network  # what is worth compiling
+        self.register_buffer("label_weights", label_weights)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        leap = {k.removeprefix(WALK): v for k, v in batch.items() if k.startswith(WALK)}
+        x0, seeds, photos = batch["x0"].float(), batch["seed"], len(batch["x0"])
+        noised, noised_t = self._noised(x0, seeds)
+        x, t = torch.cat([noised, leap["x"].float()]), torch.cat([noised_t, leap["t"]])
+        y = torch.cat([batch["y"].float(), leap["y"].float()])
+        scale = torch.cat([drawn_scales(seeds, SCALES, x.device), leap["scale"]])
+        output = self.network(x, t, y, self.leap.scale_at(t, scale)).chunk(2, dim=1)[0]
+        picture = self.schedule.x0_from_output(self.model.spec.prediction, x, t, output)
+
+        last = t <= TIMESTEPS[1]  # every photo, and walks at their last stop
+        shares = y[:, : len(self.label_weights)]
+        with torch.no_grad():
+            real = self.features(x0, seeds)
+        eyes = torch.cat([seeds, seeds ^ 1])[last]  # a photo and the leap to it are seen alike
+        made = Seen(self.features(picture[last], eyes), shares[last])
+        passing, shown = pushed(self.model.judge, made, self.label_weights)
+        near = torch.where(leap["t"] <= TIMESTEPS[1], LAST_ANCHOR, 1.0)
+        named = {
+            "passing": passing,
+            "judging": judging(
+                self.model.judge, Seen(real, shares[:photos]), made, self.label_weights
+            ),
+            "matching": matched(
+                [part[:photos] for part in made.features], real, x0.new_ones(photos)
+            ),
+            "anchor": (near * self.leap.errors(leap, output[photos:])).mean(),
+        }
+        total = sum(MATCH_WEIGHT * v if k == "matching" else v for k, v in named.items())
+        return {"loss": total, **named, "shown": shown}
+
+    def _noised(self, x0: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
+        """Photos with noise, and the timestep of each."""
+        least, most = TIMESTEPS
+        t = (least + (most - least) * seeded_uniform(seeds, x0.device, T_SALT)).long()
+        noise = seeded_noise(seeds, x0.shape[1:], x0.device, NOISE_SALT)
+        return self.schedule.q_sample(x0, t, noise), t
