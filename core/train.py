@@ -2,6 +2,8 @@
 
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage autoencoder
     python -m core.train --data DIR --palette NAME|FILE --out DIR --autoencoder FILE
+    python -m core.train --data DIR --palette NAME|FILE --out DIR --stage distillation --init FILE
+    python -m core.train --data DIR --out DIR --stage finishing --init FILE --student FILE
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage segmenter
     python -m core.train --data DIR --palette NAME|FILE --out DIR --init FILE --lora 8
     python -m core.train --data DIR --palette NAME|FILE --out DIR --stage spade --perceptual FILE
