@@ -11,6 +11,8 @@ judged: each goes on landing where the walk does.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -37,6 +39,7 @@ LAST_SHARE = 0.5  # of the leaps from walks, those to the picture
 LAST_ANCHOR = 0.1  # of an error of such a leap: it is to land near the walk's end, not on it
 MATCH_WEIGHT = 0.5  # of the distance between features of the photo and of the leap to it
 JUDGE_LR = 2.7  # of the student's learning rate
+BELIEVED = 0.6  # of the error of a guess: a judge that makes no more is believed fully
 T_SALT, NOISE_SALT, LEAP_SALT = 31, 32, 33  # tell the draws of one sample apart
 WALK = "walk_"  # how the names of what a sample has of a walk begin
 
@@ -88,7 +91,7 @@ class FinishingObjective(nn.Module):
     where a label is. features: the judge's frozen eyes. guidance_start: that of the walks.
 
     The judge's gradient at the features is brought to a fixed norm (`core.label_judge.pushed`), so
-    losses must not be scaled, as for float16.
+    losses must not be scaled, as for float16. The norm is less while the judge is still learning.
     """
 
     betas = (0.5, 0.99)
@@ -110,7 +113,7 @@ class FinishingObjective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         leap = {k.removeprefix(WALK): v for k, v in batch.items() if k.startswith(WALK)}
-        x0, seeds, photos = batch["x0"].float(), batch["seed"], len(batch["x0"])
+        x0, seeds = batch["x0"].float(), batch["seed"]
         noised, noised_t = self._noised(x0, seeds)
         x, t = torch.cat([noised, leap["x"].float()]), torch.cat([noised_t, leap["t"]])
         y = torch.cat([batch["y"].float(), leap["y"].float()])
@@ -120,24 +123,40 @@ class FinishingObjective(nn.Module):
 
         last = t <= TIMESTEPS[1]  # every photo, and walks at their last stop
         shares = y[:, : len(self.label_weights)]
+        looks = torch.cat([seeds, seeds ^ 1])  # a photo and the leap to it are seen alike
+        made = Seen(self.features(picture[last], looks[last]), shares[last])
+        errors = self.leap.errors(leap, output[len(x0) :])
+        anchor = torch.where(leap["t"] <= TIMESTEPS[1], LAST_ANCHOR, 1.0) * errors
+        judged, shown = self._judged(x0, seeds, made)
+        named = {**judged, "anchor": anchor.mean()}
+        weights = {"passing": self._belief(judged["judging"]), "matching": MATCH_WEIGHT}
+        total = sum(weights.get(name, 1.0) * loss for name, loss in named.items())
+        return {"loss": total, **named, "shown": shown}
+
+    def _judged(self, x0: Tensor, seeds: Tensor, made: Seen) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses of what the eyes see, and the share of places that pass.
+
+        made: leaps from the photos, then those from walks.
+        """
         with torch.no_grad():
-            real = self.features(x0, seeds)
-        eyes = torch.cat([seeds, seeds ^ 1])[last]  # a photo and the leap to it are seen alike
-        made = Seen(self.features(picture[last], eyes), shares[last])
-        passing, shown = pushed(self.model.judge, made, self.label_weights)
-        near = torch.where(leap["t"] <= TIMESTEPS[1], LAST_ANCHOR, 1.0)
+            real = Seen(self.features(x0, seeds), made.shares[: len(x0)])
+        judge, weights = self.model.judge, self.label_weights
+        passing, shown = pushed(judge, made, weights)
+        again = [part[: len(x0)] for part in made.features]
         named = {
             "passing": passing,
-            "judging": judging(
-                self.model.judge, Seen(real, shares[:photos]), made, self.label_weights
-            ),
-            "matching": matched(
-                [part[:photos] for part in made.features], real, x0.new_ones(photos)
-            ),
-            "anchor": (near * self.leap.errors(leap, output[photos:])).mean(),
+            "judging": judging(judge, real, made, weights),
+            "matching": matched(again, real.features, x0.new_ones(len(x0))),
         }
-        total = sum(MATCH_WEIGHT * v if k == "matching" else v for k, v in named.items())
-        return {"loss": total, **named, "shown": shown}
+        return named, shown
+
+    def _belief(self, judging: Tensor) -> Tensor:
+        """What a judge with this error counts, 0 to 1.
+
+        One that still guesses would push every picture the same arbitrary way.
+        """
+        guess = 2 * math.log(1 + len(self.label_weights))  # of photos and of leaps
+        return ((1 - judging.detach() / guess) / (1 - BELIEVED)).clamp(0, 1)
 
     def _noised(self, x0: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
         """Photos with noise, and the timestep of each."""
