@@ -277,12 +277,17 @@ def mirror(sample: Sample, palette: Palette) -> Sample:
 
 def to_tensors(sample: Sample, palette: Palette, seed: int = 0) -> dict[str, Tensor | int]:
     """The sample as training reads it; see `PairDataset`."""
-    labels = torch.from_numpy(np.ascontiguousarray(sample.labels))
-    item = {"image": from_pixels(sample.image[None])[0], "labels": labels, "seed": seed}
+    image = from_pixels(sample.image[None])[0]
+    return {"image": image, **layout_tensors(sample, palette), "seed": seed}
+
+
+def layout_tensors(sample: Sample, palette: Palette) -> dict[str, Tensor]:
+    """Its `labels`, and `edges` where the palette has instances."""
+    layout = {"labels": torch.from_numpy(np.ascontiguousarray(sample.labels))}
     if palette.instance_edges:
         edges = layout_edges(sample.labels, sample.instances)
-        item["edges"] = torch.from_numpy(edges).float()
-    return item
+        layout["edges"] = torch.from_numpy(edges).float()
+    return layout
 
 
 def sample_seed(seed: int, place: int) -> int:

@@ -19,13 +19,13 @@ from core.instant_stage import InstantStage
 from core.latents import LatentDataset
 from core.lora import LowRank
 from core.lora_stage import LowRankStage
+from core.make_autoencoder import check_growing, make_autoencoder, open_autoencoder
 from core.make_guidance import make_guidance
 from core.make_student import make_finishing, make_student
 from core.model.autoencoder import Autoencoder
 from core.model.instant import THUMBNAIL, InstantNet
 from core.model.segmenter import LabelNet
 from core.model.spec import (
-    AutoencoderSpec,
     InstantSpec,
     ModelSpec,
     SegmenterSpec,
@@ -41,7 +41,6 @@ from core.schedule import ScheduleSpec
 from core.segmenter_stage import SegmenterStage
 from core.spade_stage import SpadeStage
 from core.stages import (
-    AutoencoderStage,
     DiffusionSettings,
     DiffusionStage,
     Stage,
@@ -70,18 +69,7 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
     if args.student and args.stage != "finishing":
         raise InputError("--student is for --stage finishing: leave it out.")
     if args.stage == "autoencoder":
-        model = _first_autoencoder(args, device)
-        _check_layout(model.spec, data)
-        perceptual = LPIPS(args.perceptual) if args.perceptual else None
-        return AutoencoderStage(
-            data,
-            model,
-            perceptual,
-            device,
-            args.freeze_encoder,
-            args.perceptual_weight,
-            args.adversarial,
-        )
+        return make_autoencoder(args, data, device)
     if args.stage == "distillation":
         return make_student(args, data, device)
     if args.stage == "finishing":
@@ -93,7 +81,7 @@ def make_stage(args: argparse.Namespace, data: PairDataset, device: torch.device
     if args.stage == "spade":
         return _spade(args, data, device)
     if args.stage == "guidance":
-        autoencoder = _open_autoencoder(args.autoencoder, device) if args.autoencoder else None
+        autoencoder = open_autoencoder(args.autoencoder, device) if args.autoencoder else None
         return make_guidance(args, data, device, autoencoder)
     return _diffusion(args, data, device)
 
@@ -164,7 +152,7 @@ def _latents_of(
         path = args.init
     if path is None:
         return None
-    autoencoder = _open_autoencoder(path, device)
+    autoencoder = open_autoencoder(path, device)
     if not autoencoder.spec.layout_labels:
         return autoencoder
     old = Checkpoint.open(path).palette
@@ -274,50 +262,6 @@ def _eyes(model: Checkpoint, device: torch.device) -> NoisedFeatures:
     return NoisedFeatures(model.load_unet(), model.schedule.build()).to(device)
 
 
-def _first_autoencoder(args: argparse.Namespace, device: torch.device) -> Autoencoder:
-    """The autoencoder to start from: a new one, or that of `--init`, grown if asked."""
-    if not args.init:
-        if args.freeze_encoder:
-            raise InputError("--freeze-encoder needs --init: an untrained encoder is of no use.")
-        return Autoencoder(spec_from_dict(AutoencoderSpec, args.spec))
-    old = _open_autoencoder(args.init, device)
-    spec = spec_from_dict(AutoencoderSpec, asdict(old.spec) | args.spec)
-    if spec == old.spec:
-        return old
-    _check_growing(args, spec.latent_channels != old.spec.latent_channels)
-    model = Autoencoder(spec)
-    grown(model, old.state_dict())
-    return model.to(device, memory_format=torch.channels_last)
-
-
-def _check_layout(spec: AutoencoderSpec, data: PairDataset) -> None:
-    """Refuse a decoder that reads layouts of another palette."""
-    channels = data.palette.num_channels
-    if spec.layout_labels not in (0, channels):
-        raise InputError(
-            f"The decoder reads {spec.layout_labels} label channels (layout_labels), but palette "
-            f"{data.palette.name!r} has {channels}. Give {channels}, or 0 for none."
-        )
-
-
-def _check_growing(args: argparse.Namespace, new_latents: bool = False) -> None:
-    """Refuse to change a network's shape unasked, or latents that must stay as they are."""
-    if not args.grow:
-        raise InputError(
-            f"{args.init} holds a network of another shape than this run's. Add --grow to take "
-            "over what fits, or leave out what --spec changes."
-        )
-    if new_latents and args.freeze_encoder:
-        raise InputError("--freeze-encoder keeps the latents: latent_channels cannot change.")
-
-
-def _open_autoencoder(path: str, device: torch.device) -> Autoencoder:
-    autoencoder = Checkpoint.open(path).load_autoencoder()
-    if autoencoder is None:
-        raise InputError(f"{path} has no autoencoder. Train one with --stage autoencoder.")
-    return autoencoder.to(device, memory_format=torch.channels_last)
-
-
 def _diffusion_spec(
     args: argparse.Namespace,
     data: PairDataset,
@@ -353,7 +297,7 @@ def _take_over(
     """Start from the weights of `init`, label by label; of the same shape, or grown if asked."""
     old = init.load_unet()
     if _shape(old.spec) != _shape(model.spec):
-        _check_growing(args)
+        check_growing(args)
     state = old.state_dict()
     if not same_labels(init.palette, palette):
         labels = takeover(palette, init.palette)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -20,6 +19,7 @@ from core.fingerprint import fingerprint
 from core.finishing import FINISH, FinishingDataset, FinishingDuel, FinishingObjective
 from core.finishing_stage import FinishingStage
 from core.latents import LatentDataset
+from core.make_walks import open_teacher, planned_walks
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator
 from core.model.unet import SDMUNet
@@ -27,14 +27,14 @@ from core.noised_features import NoisedFeatures
 from core.objective import balanced_weights
 from core.sampling import trailing
 from core.stages import DistillationStage
-from core.walks import WalkDataset, Walker, WalkPlan, make_walks
+from core.walks import WalkDataset, WalkPlan
 
 
 def make_student(
     args: argparse.Namespace, data: PairDataset, device: torch.device
 ) -> DistillationStage:
     """The stage that learns few steps from the model of `--init`, whose walks are made first."""
-    checkpoint = _teacher(args, data)
+    checkpoint = open_teacher(args, data)
     walks = _walks(args, data, device, checkpoint, STOPS)
     student = SDMUNet(replace(checkpoint.spec, stops=STOPS))
     student.load_state_dict(checkpoint.load_unet().state_dict())
@@ -51,7 +51,7 @@ def make_finishing(
     """The stage that teaches the student of `--student` to end walks of the model of `--init`."""
     if pick_precision(device, args.precision) == torch.float16:
         raise InputError("--stage finishing cannot use float16: give --precision float32.")
-    checkpoint = _teacher(args, data)
+    checkpoint = open_teacher(args, data)
     student = _student(args, checkpoint)
     autoencoder = _autoencoder(checkpoint, device)
     if autoencoder is None:
@@ -102,23 +102,6 @@ def _student(args: argparse.Namespace, teacher: Checkpoint) -> SDMUNet:
     return student
 
 
-def _teacher(args: argparse.Namespace, data: PairDataset) -> Checkpoint:
-    """The model of `--init`, whose walks are learned."""
-    if args.init is None:
-        raise InputError(f"--stage {args.stage} needs --init: the model that is walked.")
-    if args.walks < 1:
-        raise InputError("--walks must be 1 or more: the student learns from nothing else.")
-    checkpoint = Checkpoint.open(args.init)
-    if checkpoint.spec and checkpoint.spec.stops:
-        raise InputError(f"{args.init} is a distilled student itself; give its teacher.")
-    if not same_labels(checkpoint.palette, data.palette):
-        raise InputError(
-            f"{args.init} was trained on palette {checkpoint.palette.name!r}, not on "
-            f"{data.palette.name!r}. Give --palette {checkpoint.palette.name}."
-        )
-    return checkpoint
-
-
 def _walks(
     args: argparse.Namespace,
     data: PairDataset,
@@ -126,15 +109,11 @@ def _walks(
     checkpoint: Checkpoint,
     stops: tuple[int, ...],
 ) -> WalkDataset:
-    """The teacher's walks in OUT/walks; those that are missing are made, in the run's precision."""
-    dtype = pick_precision(device, args.precision)
-    teacher = checkpoint.load_unet().to(device, dtype).to(memory_format=torch.channels_last)
-    schedule = checkpoint.schedule.build()
-    path = tuple(sorted({*trailing(schedule, TEACHER_STEPS), *stops}, reverse=True))
+    """The teacher's walks that its student learns from."""
+    path = {*trailing(checkpoint.schedule.build(), TEACHER_STEPS), *stops}
+    path = tuple(sorted(path, reverse=True))
     plan = WalkPlan(fingerprint(args.init), stops, path, SCALES, data.size, args.seed)
-    walker = Walker(teacher, schedule, data, plan)
-    folder = Path(args.out) / "walks"
-    walks = make_walks(folder, walker, args.walks, partial(counted, title="walking"))
+    _, walks = planned_walks(args, data, device, checkpoint, plan)
     return WalkDataset(walks, plan)
 
 

@@ -23,6 +23,7 @@ from core.pixels import from_pixels
 
 # (index in torchvision's `features`, stride, padding, max-pool before it); a tap follows each.
 ALEX = ((0, 4, 2, False), (3, 1, 2, True), (6, 1, 1, True), (8, 1, 1, False), (10, 1, 1, False))
+TAPS = 5  # feature maps that are compared
 VGG_GROUPS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 
 
@@ -51,9 +52,19 @@ class LPIPS(nn.Module):
         return sum(self._distance(k, fa, fb) for k, (fa, fb) in enumerate(zip(a, b, strict=True)))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """The five feature maps that are compared."""
+        """The `TAPS` feature maps that are compared, finest first."""
         x = (x - self.shift) / self.scale
         return self._alex(x) if self.is_alex else self._vgg(x)
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of each of the `features`."""
+        return [getattr(self, f"lin{k}_weight").shape[1] for k in range(TAPS)]
+
+    @property
+    def smallest(self) -> int:
+        """Pixels that each side of a picture must have at least."""
+        return 31 if self.is_alex else 16
 
     def _distance(self, k: int, a: Tensor, b: Tensor) -> Tensor:
         difference = (_unit(a) - _unit(b)) ** 2

@@ -14,20 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from core.adversarial import AdversarialObjective
 from core.checkpoint import Checkpoint
-from core.dataset import PairDataset, to_tensors
 from core.denoiser import Denoiser
 from core.device import pick_precision
 from core.distillation import LeapObjective
 from core.labelmap import to_color
 from core.model.autoencoder import Autoencoder
-from core.model.discriminator import PatchDiscriminator
-from core.model.spec import AutoencoderSpec
 from core.model.unet import SDMUNet
-from core.objective import AutoencoderObjective, diffusion_inputs
+from core.objective import diffusion_inputs
 from core.palette import Palette
-from core.perceptual import LPIPS
 from core.pixels import to_pixels
 from core.sampling import SAMPLERS, SeedNoise, ddim, path_of, sample
 from core.schedule import ScheduleSpec
@@ -54,92 +49,10 @@ class Stage(Protocol):
         """Rows of pictures, uint8 `[H, W, 3]`, made with the averaged weights."""
 
 
-class AutoencoderStage:
-    """Trains the autoencoder of latent checkpoints on crops of the photos.
-
-    With `freeze_encoder` the decoder alone goes on learning: latents stay what they were, so
-    diffusion models that were trained on them stay valid.
-    """
-
-    def __init__(
-        self,
-        data: PairDataset,
-        model: Autoencoder,
-        perceptual: LPIPS | None,
-        device: torch.device,
-        freeze_encoder: bool = False,
-        perceptual_weight: float = 0.5,
-        adversarial: float = 0.0,
-    ) -> None:
-        self.dataset, self.spec, self.device = data, model.spec, device
-        self.frozen = freeze_encoder
-        model.train().requires_grad_(True)
-        model.encoder.requires_grad_(not freeze_encoder)
-        self.adversarial = adversarial
-        self.objective = AutoencoderObjective(model, perceptual, perceptual_weight)
-        if adversarial:
-            judge = PatchDiscriminator(labels=len(data.palette))
-            self.objective = AdversarialObjective(self.objective, judge, adversarial)
-
-    def about(self) -> dict[str, Any]:
-        return {
-            "stage": "autoencoder",
-            "spec": asdict(self.spec),
-            "size": list(self.dataset.size),
-            "freeze_encoder": self.frozen,
-            "adversarial": self.adversarial,
-        }
-
-    def export(
-        self, state: Mapping[str, Tensor]
-    ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
-        state = self._own(state)
-        if not self.frozen:
-            model = filled(Autoencoder(self.spec), state, self.device)
-            state["latent_mean"], state["latent_std"] = latent_statistics(model, self.dataset)
-        return Checkpoint(self.dataset.palette, autoencoder=self.spec), {"autoencoder": state}
-
-    def _own(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The autoencoder's tensors, without those of a discriminator beside it."""
-        if not self.adversarial:
-            return dict(state)
-        start = "autoencoder."
-        return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
-
-    def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
-        model = filled(Autoencoder(self.spec), self._own(state), self.device)
-        batch = {k: v.to(self.device) for k, v in sheet_batch(self.dataset).items()}
-        images = batch["image"]
-        objective = AutoencoderObjective(model, layout_dropout=0.0)
-        with torch.no_grad():
-            again = model.raw_decode(model.raw_latents(images), objective.layout(batch))
-        return [list(to_pixels(images)), list(to_pixels(again))]
-
-
 def filled(fresh: nn.Module, state: Mapping[str, Tensor], device: torch.device) -> Any:
     """`fresh` with the weights `state`, ready to be used."""
     fresh.load_state_dict(state)
     return fresh.to(device).eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def latent_statistics(
-    model: Autoencoder, data: PairDataset, pictures: int = 256
-) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of raw latents per channel, `[C, 1, 1]` each, over `pictures`."""
-    device = model.latent_mean.device
-    indices = range(0, len(data), max(1, len(data) // pictures))
-    images = (to_tensors(data.sample(i), data.palette)["image"][None] for i in indices)
-    flat = torch.cat(
-        [model.raw_latents(_whole(i).to(device)).flatten(2).float() for i in images], dim=2
-    )
-    return flat.mean((0, 2))[:, None, None], flat.std((0, 2))[:, None, None]
-
-
-def _whole(image: Tensor) -> Tensor:
-    """Cut to sides that are multiples of 8."""
-    factor = AutoencoderSpec.factor
-    return image[..., : image.shape[-2] // factor * factor, : image.shape[-1] // factor * factor]
 
 
 def sheet_batch(data: Dataset, count: int = SHEET_PAIRS) -> dict[str, Tensor]:

@@ -64,6 +64,7 @@ DEFAULTS = {
         "ema": 0.999,
         "size": (128, 128),
         "weighting": "uniform",
+        "walks": 0,
     },
     "latent": {
         "steps": 20_000,
@@ -79,6 +80,7 @@ DEFAULTS = {
         "lr_schedule": "cosine",
         "ema": 0.99,
         "weighting": "uniform",
+        "walks": 600,
     },
     "finishing": {
         "steps": 1_000,
@@ -86,6 +88,7 @@ DEFAULTS = {
         "lr_schedule": "cosine",
         "ema": 0.995,
         "weighting": "uniform",
+        "walks": 600,
     },
     "tuning": {  # of the model of --init
         "steps": 2_000,
@@ -546,6 +549,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="push to pass for a photo, 0 for none, 1 as LPIPS",
     )
+    add(
+        "--label-adversarial",
+        type=float,
+        default=0.0,
+        help="beside it: push to pass for its labels, before a judge with the eyes of --perceptual",
+    )
     add("--autoencoder", help="checkpoint with an autoencoder: train on its latents")
     add("--init", help="checkpoint to start from; its labels are matched by name and synonym")
     add("--student", help="finishing: the few-step student of --init that learns to end its walks")
@@ -582,8 +591,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "--walks",
         type=int,
-        default=600,
-        help="of the teacher that a student learns from, in OUT/walks; missing ones are made first",
+        help="of the model of --init, in OUT/walks, missing ones are made first: what a student "
+        "learns from, or what a decoder's judges see beside photos",
     )
     add(
         "--balance",
