@@ -1,5 +1,7 @@
 """The judges beside the autoencoder, and the walks that they see."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -22,12 +24,13 @@ from core.latents import shares_of
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator, PatchDiscriminator
 from core.objective import AutoencoderObjective, levelled
+from core.onehot import one_hot
 from core.perceptual import LPIPS
 from core.schedule import ScheduleSpec
 from core.training import TrainRun, TrainSettings, train
 from core.walked_pairs import WalkedPairs
 from core.walks import Walker, WalkPlan
-from tests.conftest import LATENT, TINY_AUTOENCODER
+from tests.conftest import LATENT, TINY_AUTOENCODER, randomised
 from tests.test_lpips import lpips_tensors, vgg_tensors
 
 
@@ -209,6 +212,20 @@ def decoder_gradient(objective, loss):
     return torch.autograd.grad(loss, last, retain_graph=True)[0]
 
 
+def test_a_walk_is_decoded_with_its_own_layout(walked_batch):
+    """By a decoder that reads labels and edges."""
+    model = randomised(Autoencoder(replace(TINY_AUTOENCODER, layout_labels=4)))
+    plain = AutoencoderObjective(model, layout_dropout=0.0)
+    judged = AdversarialObjective(plain, PatchDiscriminator(8, labels=3), 0.5)
+    edges = (torch.rand(2, 40, 40) < 0.2).float()
+    walks = {"x0": walked_batch["walk_x0"], "labels": walked_batch["walk_labels"]}
+    walks |= {"edges": edges, "seed": walked_batch["walk_seed"]}
+    y = one_hot(walks["labels"], 3, edges)
+    assert torch.equal(judged._decoded(walks), model.decode(walks["x0"].float(), y))
+    walked = {f"walk_{name}": part for name, part in walks.items()}
+    assert judged(walked_batch | {"edges": 1 - edges} | walked)["passing"].isfinite()
+
+
 def test_its_push_at_a_picture_is_of_one_size(make_judged, walked_batch):
     """Whatever its logits are multiplied by."""
     judged = make_judged()
@@ -280,8 +297,11 @@ def test_it_knows_the_widths_of_its_eyes(alex):
 
 @pytest.fixture
 def walked_pairs(photos, palette, make_unet):
-    """Crops of six photos, beside `latents` that are the layouts' own shares of labels."""
-    pairs = find_pairs(photos)[0]
+    """Crops of six photos, beside `latents` that are the layouts' own shares of labels and edges.
+
+    As if the palette had instances.
+    """
+    pairs, palette = find_pairs(photos)[0], replace(palette, instance_edges=True)
     plan = WalkPlan("tiny", (), (999, -1), (2.0, 4.0), (24, 32), 0)
     whole, teacher = PairDataset(pairs, palette, (24, 32)), make_unet(**LATENT)
     walker = Walker(teacher, ScheduleSpec().build(), whole, plan)
@@ -289,13 +309,14 @@ def walked_pairs(photos, palette, make_unet):
     return WalkedPairs(PairDataset(pairs, palette, (16, 16)), [shard], walker)
 
 
-def test_a_walks_crop_has_its_layouts_pixels(walked_pairs, palette):
-    """Latents and labels are of one place, by chance, the same for a seed; photos stay theirs."""
-    seen = set()
+def test_a_walks_crop_has_its_layouts_pixels(walked_pairs):
+    """Latents and layout are of one place, by chance, the same for a seed; photos stay theirs."""
+    seen, palette = set(), walked_pairs.pairs.palette
     for seed in range(40):
         item = walked_pairs[(seed % 6, seed)]
-        expected = shares_of(item["walk_labels"].numpy(), None, palette, 8)
-        assert torch.equal(item["walk_x0"].float(), expected)
+        edges = item["walk_edges"].numpy()
+        expected = shares_of(item["walk_labels"].numpy(), edges, palette, 8)
+        assert torch.equal(item["walk_x0"], expected.half()) and edges.any()
         assert torch.equal(item["image"], walked_pairs.pairs[(seed % 6, seed)]["image"])
         seen.add(item["walk_labels"].numpy().tobytes())
     assert len(seen) > 10
