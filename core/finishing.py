@@ -30,11 +30,8 @@ from core.objective import Batch, seeded_noise, seeded_uniform
 from core.schedule import Schedule
 from core.walks import WalkDataset, drawn_scales
 
-TIMESTEPS = (
-    90,
-    290,
-)  # of the noised photos: less noise leaves little to draw, more hides the scene
-FINISH = 280  # what was learned, but for its rim: from here on a student may end a walk
+TIMESTEPS = (90, 290)  # of the noised photos: less leaves little to draw, more hides the scene
+FINISH = 200  # from here on a student may end a walk; from higher up pictures are less like photos
 LAST_SHARE = 0.5  # of the leaps from walks, those to the picture
 LAST_ANCHOR = 0.1  # of an error of such a leap: it is to land near the walk's end, not on it
 MATCH_WEIGHT = 0.5  # of the distance between features of the photo and of the leap to it
