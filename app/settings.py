@@ -34,7 +34,7 @@ class GenerateSettings:
 
     steps: int = 25
     sampler: str = SAMPLER_NAMES[0]
-    guidance_scale: float = 3.0  # with the start, what the bundled model is best at: decisions/023
+    guidance_scale: float = 2.5  # with the start, what the bundled model is best at: decisions/023
     guidance_start: float = 0.5
     seed: int = 1
     seed_locked: bool = False

@@ -65,7 +65,7 @@ class LatentDataset(Dataset):
         """float16 `[N, 2, C, h, w]` of the next photos' crops and their mirror images."""
         indices = range(start, min(start + ENCODE_BATCH, len(self.pairs)))
         samples = [c for i in indices for c in self._crops(i)]
-        self.samples += [Sample(s.image[:0], s.labels.copy(), s.instances) for s in samples]
+        self.samples += [Sample(s.image[:0].copy(), s.labels.copy(), s.instances) for s in samples]
         if self.thumbnail:
             self.thumbnails += [thumbnail_of(s.image, self.thumbnail) for s in samples]
         pairs = [m for s in samples for m in (s, mirror(s, self.palette))]

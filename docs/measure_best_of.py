@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--layouts", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=2.5)
     args = parser.parse_args()
     engine = Engine.open(args.weights)
     palette = engine.info.palette

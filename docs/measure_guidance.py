@@ -9,7 +9,7 @@ DATA has images/, labels/ and captions.csv of photos that no network was trained
 Places365 network with its scene attributes; what it has no attribute for is read off its features
 by a linear probe of the captions' tags. The segmenter is the one of the card's agreement (see
 core.evaluate); the model's own, which is asked too, hardly knows things in orange or blue light.
-Everything is made as the window begins: guidance 3 in the cleaner half of the timesteps. `text`
+Everything is made as the window begins: guidance 2.5 in the cleaner half of the timesteps. `text`
 also draws a sheet: rows prompts, columns layouts.
 With `--keep` it can be stopped and goes on later, also to more layouts.
 """
@@ -376,7 +376,7 @@ def main() -> None:
     parser.add_argument("--segmenter-classes", type=Path, help="what its classes mean")
     parser.add_argument("--count", type=int, default=200, help="layouts (200)")
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=3.0, help="scale of guidance (3)")
+    parser.add_argument("--guidance", type=float, default=2.5, help="scale of guidance (2.5)")
     parser.add_argument("--guidance-start", type=float, default=0.5, help="where it begins (0.5)")
     parser.add_argument("--weight", type=float, default=1.0, help="of the term (1)")
     parser.add_argument("--prompts", nargs="+", choices=list(PROMPTS), help="only these")

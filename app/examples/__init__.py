@@ -19,7 +19,7 @@ class Example(NamedTuple):
     name: str
     title: str
     seed: int
-    guidance_scale: float = 3.0
+    guidance_scale: float = 2.5
     guidance_start: float = 0.5
 
     @property

@@ -22,7 +22,7 @@ from core.request import Layout, Preview, SampleRequest
 from core.style import Painted, StyleChoice
 
 STEPS, PREVIEW_EVERY, DRAFT_STEPS = 25, 3, 3  # as the window asks
-GUIDANCE, GUIDANCE_START, STRENGTH = 3.0, 0.5, 0.6
+GUIDANCE, GUIDANCE_START, STRENGTH = 2.5, 0.5, 0.6
 FEW = 2  # steps of the student, as live painting takes
 DAB = 20  # pixels of a side
 PART = 0.1  # of the picture's area, that is repainted
