@@ -277,8 +277,6 @@ class Engine:
         live_weights: LiveWeights | None,
     ) -> Iterator[Event]:
         started = time.perf_counter()
-        if request.finish and not self._finish(request):
-            request = replace(request, finish=False)
         asked = request
         request, beginning = self._begun(request)
         plan = self._plan(request)

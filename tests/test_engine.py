@@ -288,10 +288,19 @@ def test_the_last_leap_is_the_students_own(finishing, layout, tmp_path):
 
 
 def test_nothing_is_finished_by_a_student_that_did_not_learn_it(pair, layout):
-    """The recipe does not claim it either."""
+    """The model walks to the end itself, in all its steps."""
     asked = SampleRequest(layout, steps=4)
     [plain], [same] = results(pair, asked), results(pair, replace(asked, finish=True))
-    assert np.array_equal(plain.image, same.image) and "finish" not in same.request.recipe()
+    assert np.array_equal(plain.image, same.image)
+
+
+@pytest.mark.parametrize("student", [False, True])
+def test_a_recipe_says_what_was_asked(pair, finishing, layout, student):
+    """Whoever has it can do more or less: an evaluation that goes on compares it with its own."""
+    asked = SampleRequest(layout, steps=3, student=student, finish=True)
+    for engine in (pair, finishing):
+        [made] = results(engine, asked)
+        assert made.request.recipe() == asked.recipe()
 
 
 def test_the_guidance_of_a_finished_picture_can_be_replayed(finishing, layout):
