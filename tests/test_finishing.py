@@ -27,6 +27,7 @@ from core.noised_features import NoisedFeatures
 from core.request import Layout, SampleRequest
 from core.schedule import ScheduleSpec
 from core.walks import WalkDataset, WalkPlan
+from tests.learners import learners
 
 SCHEDULE = ScheduleSpec().build()
 STOPS = (999, 666, 166)
@@ -64,13 +65,6 @@ def batch():
         "walk_y": layouts(generator),
         "walk_scale": torch.tensor([1.0, 4.0, 2.0, 3.0]),
     }
-
-
-def learners(objective, loss):
-    named = dict(objective.model.named_parameters())
-    found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-    moved = [n for n, g in zip(named, found, strict=True) if g is not None and g.abs().max() > 0]
-    return {name.split(".")[0] for name in moved}
 
 
 def test_neither_side_learns_from_the_others_loss(objective, batch):

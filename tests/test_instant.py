@@ -26,6 +26,7 @@ from core.schedule import ScheduleSpec
 from core.terms import GuidanceTerm
 from core.textures import label_products, products_distance, texture_distance
 from tests.conftest import TINY_AUTOENCODER, randomised
+from tests.learners import learners
 
 SPEC = InstantSpec(
     label_channels=3,
@@ -168,13 +169,6 @@ def batch():
         "thumbnail": torch.rand(4, 3, 32, 32, generator=generator),
         "seed": torch.tensor([0, 1, 7, 8]),  # two styles of other photos, two of their own
     }
-
-
-def learners(objective, loss):
-    named = dict(objective.model.named_parameters())
-    found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-    moved = [n for n, g in zip(named, found, strict=True) if g is not None and g.abs().max() > 0]
-    return {name.split(".")[0] for name in moved}
 
 
 def test_neither_side_learns_from_the_others_loss(objective, batch):

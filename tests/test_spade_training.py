@@ -24,6 +24,7 @@ from core.model.spec import SpadeSpec
 from core.opening import open_model
 from core.request import Layout
 from core.spade_objective import SpadeDuel, SpadeObjective, hinge, matched
+from tests.learners import learners
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,13 +45,6 @@ def batch():
         "labels": torch.randint(0, 3, (2, 32, 32), generator=generator, dtype=torch.uint8),
         "seed": torch.arange(2),
     }
-
-
-def learners(objective, loss):
-    named = dict(objective.model.named_parameters())
-    found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-    moved = [n for n, g in zip(named, found, strict=True) if g is not None and g.abs().max() > 0]
-    return {name.split(".")[0] for name in moved}
 
 
 def test_neither_side_learns_from_the_others_loss(objective, batch):
