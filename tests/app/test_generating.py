@@ -59,7 +59,7 @@ def test_guidance_acts_on_the_running_sample(window, engine, qtbot):
     window.generate_panel.guidance.setValue(32)
     engine.go()
     until(qtbot, finished(window))
-    assert engine.scales == [3.0, 3.0, 3.2, 3.2, 3.2]
+    assert engine.scales == [2.5, 2.5, 3.2, 3.2, 3.2]
 
 
 def test_where_guidance_begins_is_a_setting(window, engine, qtbot):

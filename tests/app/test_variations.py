@@ -65,7 +65,7 @@ def test_the_original_stays_first(drawn, qtbot):
     grid = drawn.desk.panel.grid
     assert shape(grid) == (3, 3)
     assert drawn.desk.variations.pictures[0].original and grid.current() == 0
-    assert drawn.desk.panel.caption.text() == "original · seed 7 · guidance 3"
+    assert drawn.desk.panel.caption.text() == "original · seed 7 · guidance 2.5"
 
 
 def test_without_a_picture_there_is_no_original(window, qtbot):
