@@ -28,7 +28,7 @@ from core.sample import DEFAULT_WEIGHTS
 
 SHARES = (0.05, 0.10, 0.25, 0.50, 1.00)
 SIDE = 512  # of the canvas whose cost is measured
-PLAIN = dict(guidance_scale=2.0, preview_every=0)
+PLAIN = dict(guidance_scale=2.5, guidance_start=0.5, finish=True, preview_every=0)  # as the window
 
 
 def sampled(engine: Engine, request: SampleRequest) -> Result:
