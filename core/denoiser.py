@@ -78,11 +78,12 @@ class Denoiser:
         self._embeddings: dict[str, LayoutEmbedding] = {}
         self.scales: list[float] = []  # what each step so far was guided with
         self.listener: Callable[[Tensor, Tensor, Tensor], None] | None = None
-        self._last: Denoiser | None = None  # of another network
-        self._last_from = -1  # the timestep from which on that one speaks
+        self._last: Denoiser | None = None  # who speaks at the end of the walk
+        self._last_from = -1  # the timestep from which on
 
     def hand_over(self, last: Denoiser, t: int) -> None:
-        """Let the network of `last` speak at timesteps up to t: same prediction, same layout."""
+        """Let `last` speak at timesteps up to t: of the same layout, with the same prediction, but
+        of another network or guided in another way."""
         self._last, self._last_from = last, t
         last.scales = self.scales
 

@@ -27,7 +27,7 @@ from core.latents import coverage
 from core.model.unet import SDMUNet
 from core.objective import seeded_noise, seeded_uniform
 from core.sampling import Step, dpmpp_2m, sample
-from core.schedule import Prediction, Schedule
+from core.schedule import Schedule
 
 SHARD = 8  # walks in one file, and through the network at once: what a run that is stopped can lose
 SCALE_SALTS = (12, 13)
@@ -124,11 +124,8 @@ def walked(
     size = (x.shape[-2], x.shape[-1])
     each = scale.reshape(-1, 1, 1, 1)
     guided = Denoiser(model, schedule, y, size, scale_map=each, chunk=len(x))
-    plain, first = guided.unguided(), guidance_start * len(schedule)
-
-    def denoise(x: Tensor, t: int) -> Prediction:
-        return (guided if t <= first else plain)(x, t)
-
+    denoise = guided.unguided()
+    denoise.hand_over(guided, int(guidance_start * len(schedule)))
     moments = sample(denoise, sampler(schedule), path, x, lambda: x, schedule)
     return {path[0]: x} | {moment.t: moment.x for moment in moments}
 
