@@ -37,7 +37,6 @@ from core.kept_encoding import KeptEncoding
 from core.labelmap import layout_edges, nearest_resize
 from core.model.autoencoder import Autoencoder
 from core.model.layers import Modulation
-from core.model.spec import ModelSpec
 from core.model.unet import LayoutEmbedding, SDMUNet
 from core.painters import painter_beside
 from core.painting import style_for
@@ -112,7 +111,7 @@ class Engine:
         if path is None or not path.is_file():
             return None
         student = Checkpoint.open(path)
-        if student.spec is None or not _same_shape(student.spec, self.unet.spec):
+        if student.spec is None or not student.spec.is_student_of(self.unet.spec):
             raise CheckpointError(
                 f"{path} is no student of {self.checkpoint.path.name}: their networks differ. Take "
                 "it away, or distil it again."
@@ -352,12 +351,14 @@ class Engine:
     def _plan(self, request: SampleRequest) -> Plan:
         canvas, factor = self.picture_size(request), self.unet.spec.factor
         crop = Crop.of(request.inpaint, canvas, factor, self.info.multiple)
-        stops, finish = self._network(request).spec.stops, self._finish(request)
-        return Plan(request, self.schedule, crop, stops, finish)
+        return Plan(request, self.schedule, crop, *self._leaps(request))
 
     def _plain_path(self, request: SampleRequest) -> list[int]:
-        stops, finish = self._network(request).spec.stops, self._finish(request)
-        return plain_path(self.schedule, request, stops, finish)
+        return plain_path(self.schedule, request, *self._leaps(request))
+
+    def _leaps(self, request: SampleRequest) -> tuple[tuple[int, ...], int]:
+        """The stops of a student that walks the whole way, and where one ends the model's walk."""
+        return self._network(request).spec.stops, self._finish(request)
 
     def _finish(self, request: SampleRequest) -> int:
         """The timestep at or below which the student takes the last leap of a walk; 0 for none.
@@ -520,13 +521,6 @@ def _gone_back_on(hint: Modulation | Tensor) -> Modulation | Tensor:
     if isinstance(hint, tuple):
         return tuple(part.clone() for part in hint)
     return hint.clone()
-
-
-def _same_shape(student: ModelSpec, model: ModelSpec) -> bool:
-    """Whether two U-Nets differ in nothing but where they stop; their decoders may."""
-    return replace(student, stops=(), finish=0, autoencoder=None) == replace(
-        model, autoencoder=None
-    )
 
 
 def student_path(weights: Path | None) -> Path | None:

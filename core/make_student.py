@@ -87,10 +87,8 @@ def _student(args: argparse.Namespace, teacher: Checkpoint) -> SDMUNet:
     old = Checkpoint.open(path)
     if old.spec is None or not old.spec.stops:
         raise InputError(f"{path} is no few-step student. Train one with --stage distillation.")
-    shape = replace(old.spec, stops=(), finish=0, autoencoder=teacher.spec.autoencoder)
-    if (shape, old.schedule) != (teacher.spec, teacher.schedule) or not same_labels(
-        old.palette, teacher.palette
-    ):
+    mine = old.spec.is_student_of(teacher.spec) and old.schedule == teacher.schedule
+    if not mine or not same_labels(old.palette, teacher.palette):
         raise InputError(f"{path} is no student of {args.init}: they differ. Distil one anew.")
     if old.spec.stops[-1] > FINISH:
         raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from core.errors import InputError, brief
@@ -231,6 +231,12 @@ class ModelSpec(PictureSpec):
     def multiple(self) -> int:
         """Sides of a picture must be multiples of this many pixels."""
         return self.factor * 2 ** (len(self.channel_mult) - 1)
+
+    def is_student_of(self, model: ModelSpec) -> bool:
+        """Whether two U-Nets differ in nothing but where they stop; their decoders may."""
+        return replace(self, stops=(), finish=0, autoencoder=None) == replace(
+            model, autoencoder=None
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelSpec:
