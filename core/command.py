@@ -61,6 +61,11 @@ def counted(items: Iterable[T], title: str) -> Iterable[T]:
     return tqdm(items, title, leave=False)
 
 
+def encoding(photos: Iterable[T]) -> Iterable[T]:
+    """The same for photos that become latents."""
+    return counted(photos, "encoding photos")
+
+
 def progress_bar(total: int, title: str, silent: bool = False) -> Progress:
     """Progress on stderr towards `total`, by fractions: a bar, or in a pipe a line now and then.
 

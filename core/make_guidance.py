@@ -12,7 +12,7 @@ import torch
 from core.captions import CAPTIONS, Evidence, read_table
 from core.checkpoint import Checkpoint
 from core.clip import Clip
-from core.command import counted, say
+from core.command import counted, encoding, say
 from core.dataset import PairDataset
 from core.errors import InputError
 from core.files import file_digest
@@ -106,7 +106,7 @@ def _pictures(
     """What x0 is made of."""
     if autoencoder is None:
         return data
-    return LatentDataset(data, autoencoder, partial(counted, title="encoding photos"), args.crops)
+    return LatentDataset(data, autoencoder, encoding, args.crops)
 
 
 def _schedule(args: argparse.Namespace) -> ScheduleSpec:

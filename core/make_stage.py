@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
-from functools import partial
 
 import torch
 
 from core.base import Base
 from core.checkpoint import Checkpoint
-from core.command import counted, say
+from core.command import encoding, say
 from core.conversion import Conversion, same_labels
 from core.dataset import PairDataset, label_shares
 from core.device import pick_precision
@@ -47,7 +46,6 @@ from core.stages import (
 )
 from core.transfer import LABEL_LAYERS, grown, relabelled, takeover
 
-ENCODING = partial(counted, title="encoding photos")
 BANK = 512  # styles of photos that a painter keeps
 
 # The U-Net of a latent model unless `--spec` says otherwise: 15 M parameters, trainable on a CPU.
@@ -117,7 +115,7 @@ def _diffusion(args: argparse.Namespace, data: PairDataset, device: torch.device
         settings.vlb_weight,
         balanced_weights(label_shares(data), settings.balance) if settings.balance else None,
     )
-    dataset = LatentDataset(data, autoencoder, ENCODING, args.crops) if autoencoder else data
+    dataset = LatentDataset(data, autoencoder, encoding, args.crops) if autoencoder else data
     parts = dataset, data.palette, objective, settings, device, autoencoder
     if args.lora is not None:
         base = Base.of(args.init, args.out, args.lora)
@@ -235,7 +233,7 @@ def _instant(args: argparse.Namespace, data: PairDataset, device: torch.device) 
             f"--size {height}x{width} must be multiples of {multiple} for this network."
         )
     weights = balanced_weights(label_shares(data), args.balance)
-    dataset = LatentDataset(data, autoencoder, ENCODING, args.crops, THUMBNAIL)
+    dataset = LatentDataset(data, autoencoder, encoding, args.crops, THUMBNAIL)
     return InstantStage(dataset, autoencoder, spec, weights, device, features, init)
 
 

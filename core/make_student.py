@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from functools import partial
 
 import torch
 
 from core.checkpoint import Checkpoint
-from core.command import counted
+from core.command import encoding
 from core.conversion import same_labels
 from core.dataset import PairDataset, label_shares
 from core.device import pick_precision
@@ -64,7 +63,7 @@ def make_finishing(
             f"--size {height}x{width} must be multiples of {multiple} for this network."
         )
     walks = _walks(args, data, device, checkpoint, student.spec.stops)
-    photos = LatentDataset(data, autoencoder, partial(counted, title="encoding photos"), args.crops)
+    photos = LatentDataset(data, autoencoder, encoding, args.crops)
     features = NoisedFeatures(checkpoint.load_unet(), checkpoint.schedule.build()).to(device)
     judge = LabelDiscriminator(features.widths, len(data.palette))
     objective = FinishingObjective(

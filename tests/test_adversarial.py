@@ -31,6 +31,7 @@ from core.training import TrainRun, TrainSettings, train
 from core.walked_pairs import WalkedPairs
 from core.walks import Walker, WalkPlan
 from tests.conftest import LATENT, TINY_AUTOENCODER, randomised
+from tests.learners import learners
 from tests.test_lpips import lpips_tensors, vgg_tensors
 
 
@@ -49,22 +50,12 @@ def batch():
     return {"image": image, "labels": labels, "seed": torch.arange(2)}
 
 
-def gradients(objective, loss):
-    parameters = dict(objective.model.named_parameters())
-    found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-    return {
-        name.split(".")[0]
-        for name, gradient in zip(parameters, found, strict=True)
-        if gradient is not None and gradient.abs().max() > 0
-    }
-
-
 def test_neither_network_learns_from_the_others_loss(objective, batch):
     """Passing teaches the autoencoder alone, judging the discriminator alone."""
     losses = objective(batch)
-    assert gradients(objective, losses["passing"]) == {"autoencoder"}
+    assert learners(objective, losses["passing"]) == {"autoencoder"}
     losses = objective(batch)
-    assert gradients(objective, losses["judging"]) == {"discriminator"}
+    assert learners(objective, losses["judging"]) == {"discriminator"}
 
 
 def test_the_plain_losses_are_in_the_sum(objective, batch):
@@ -183,7 +174,7 @@ def test_no_network_learns_from_anothers_loss(make_judged, walked_batch):
         "label_judging": {"label_discriminator"},
     }
     for name, networks in learns.items():
-        assert gradients(judged, judged(walked_batch)[name]) == networks, name
+        assert learners(judged, judged(walked_batch)[name]) == networks, name
 
 
 def test_the_sum_is_of_all_losses(make_judged, walked_batch):
