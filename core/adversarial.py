@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from core.label_judge import Seen, judging, passing, still
 from core.model.autoencoder import Autoencoder
 from core.model.discriminator import LabelDiscriminator, PatchDiscriminator
+from core.names import under
 from core.objective import AutoencoderObjective, Batch, levelled, shifted
 from core.onehot import one_hot
 from core.perceptual import LPIPS
+from core.walks import WALK
 
 DISCRIMINATOR_LR = 0.5  # of the autoencoder's learning rate
 LABEL_DISCRIMINATOR_LR = 4 / 3  # the same: it only has to weigh what it is shown
@@ -110,8 +112,7 @@ class AdversarialObjective(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         losses, pictures = self.plain.compare(batch)
         photos, labels, seeds = batch["image"], batch["labels"], batch["seed"]
-        if "walk_x0" in batch:
-            walks = {k.removeprefix("walk_"): v for k, v in batch.items() if k.startswith("walk_")}
+        if walks := under(batch, WALK):
             pictures = torch.cat([pictures, self._decoded(walks)])
             labels, seeds = torch.cat([labels, walks["labels"]]), torch.cat([seeds, walks["seed"]])
         judge = self.model.discriminator

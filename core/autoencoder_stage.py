@@ -15,6 +15,7 @@ from core.checkpoint import Checkpoint
 from core.dataset import PairDataset, to_tensors
 from core.model.autoencoder import Autoencoder
 from core.model.spec import AutoencoderSpec
+from core.names import under
 from core.objective import AutoencoderObjective
 from core.pixels import to_pixels
 from core.stages import filled, sheet_batch
@@ -69,8 +70,7 @@ class AutoencoderStage:
         """The autoencoder's tensors, without those of the judges beside it."""
         if not self.judged:
             return dict(state)
-        start = "autoencoder."
-        return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+        return under(state, "autoencoder.")
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         """Photos and their reconstructions."""

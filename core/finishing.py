@@ -25,10 +25,11 @@ from core.latents import LatentDataset
 from core.model.discriminator import LabelDiscriminator
 from core.model.spec import ModelSpec
 from core.model.unet import SDMUNet
+from core.names import put_under, under
 from core.noised_features import NoisedFeatures
 from core.objective import Batch, seeded_noise, seeded_uniform
 from core.schedule import Schedule
-from core.walks import WalkDataset, drawn_scales
+from core.walks import WALK, WalkDataset, drawn_scales
 
 TIMESTEPS = (90, 290)  # of the noised photos: less leaves little to draw, more hides the scene
 FINISH = 200  # from here on a student may end a walk; from higher up pictures are less like photos
@@ -38,7 +39,6 @@ MATCH_WEIGHT = 0.5  # of the distance between features of the photo and of the l
 JUDGE_LR = 2.7  # of the student's learning rate
 BELIEVED = 0.6  # of the error of a guess: a judge that makes no more is believed fully
 T_SALT, NOISE_SALT, LEAP_SALT = 31, 32, 33  # tell the draws of one sample apart
-WALK = "walk_"  # how the names of what a sample has of a walk begin
 
 
 class FinishingDataset(Dataset):
@@ -61,7 +61,7 @@ class FinishingDataset(Dataset):
         walk = int(rng.integers(self.walks))
         earlier = last > 0 and rng.random() >= LAST_SHARE
         leap = self.leap(walk, int(rng.integers(last)) if earlier else last)
-        return self.photos[item] | {WALK + name: value for name, value in leap.items()}
+        return self.photos[item] | put_under(leap, WALK)
 
     def leap(self, walk: int, number: int) -> dict[str, Tensor | int]:
         """One leap of one walk."""
@@ -109,7 +109,7 @@ class FinishingObjective(nn.Module):
         self.register_buffer("label_weights", label_weights)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        leap = {k.removeprefix(WALK): v for k, v in batch.items() if k.startswith(WALK)}
+        leap = under(batch, WALK)
         x0, seeds = batch["x0"].float(), batch["seed"]
         noised, noised_t = self._noised(x0, seeds)
         x, t = torch.cat([noised, leap["x"].float()]), torch.cat([noised_t, leap["t"]])

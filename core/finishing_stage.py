@@ -12,6 +12,7 @@ from torch import Tensor
 from core.checkpoint import Checkpoint
 from core.device import pick_precision
 from core.model.unet import SDMUNet
+from core.names import under
 from core.sampling import ddim
 from core.stages import SHEET_PAIRS, DistillationStage, decoded, filled, layouts
 from core.walks import walked
@@ -47,4 +48,4 @@ class FinishingStage(DistillationStage):
 
 def _own(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The student's tensors alone."""
-    return {k.removeprefix(STUDENT): v for k, v in state.items() if k.startswith(STUDENT)}
+    return under(state, STUDENT)

@@ -28,6 +28,7 @@ from core.device import PRECISIONS
 from core.distributed import rank
 from core.errors import InputError, brief
 from core.files import atomic_path, unwritable
+from core.names import put_under, under
 from core.sharding import gathered, own, shard, shared_as, whole, with_share
 
 
@@ -171,15 +172,15 @@ class TrainRun:
             self.scaler.load_state_dict(header["scaler"])
 
     def _tensors(self) -> dict[str, Tensor]:
-        tensors = {f"model.{k}": v for k, v in self.objective.model.state_dict().items()}
-        tensors |= {f"ema.{k}": v for k, v in self._averaged().items()}
+        tensors = put_under(self.objective.model.state_dict(), "model.")
+        tensors |= put_under(self._averaged(), "ema.")
         for name, parameter in zip(self.names, self.parameters, strict=True):
             for part, value in self.optimizer.state[parameter].items():
                 tensors[f"{part}.{name}"] = value
         return gathered(tensors, rank() == 0)
 
     def _restore(self, path: Path, tensors: dict[str, Tensor]) -> None:
-        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        model = under(tensors, "model.")
         present = self.objective.model.state_dict()
         try:
             self.objective.model.load_state_dict(

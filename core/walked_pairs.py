@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from core.dataset import PairDataset, layout_tensors
-from core.walks import Shard, Walker
+from core.names import put_under
+from core.walks import WALK, Shard, Walker
 
 WALK_SALT = 15  # tells the draws of one sample apart
 
@@ -41,7 +42,7 @@ class WalkedPairs(Dataset):
 
     def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor | int]:
         walk = self._walk(np.random.default_rng([item[1], WALK_SALT]))
-        return self.pairs[item] | {f"walk_{name}": part for name, part in walk.items()}
+        return self.pairs[item] | put_under(walk, WALK)
 
     def about(self) -> dict[str, Any]:
         """What must be the same when a run is resumed."""

@@ -32,6 +32,7 @@ from core.schedule import Schedule
 SHARD = 8  # walks in one file, and through the network at once: what a run that is stopped can lose
 SCALE_SALTS = (12, 13)
 FLIP_SALT = 14
+WALK = "walk_"  # how the names of what a sample has of a walk begin, beside those of a photo
 GUIDANCE_START = 0.5  # as the window guides: docs/decisions/023
 
 Shard = dict[str, Tensor]  # x `[N, stops + 1, C, h, w]`, y `[N, labels, h, w]`, scale `[N]`
