@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.settings import GenerateSettings
 from core.agreement import MERGES, mean_interval, merge_table
 from core.dataset import find_pairs, read_pair
 from core.engine import Engine
@@ -20,6 +21,8 @@ from core.matching import compare
 from core.outside_segmenter import OutsideSegmenter
 from core.request import Layout, Result, SampleRequest
 from core.sample import DEFAULT_WEIGHTS
+
+WINDOW = GenerateSettings()  # what it begins with
 
 
 def agreements(engine: Engine, judge: OutsideSegmenter, layout: Layout, args) -> np.ndarray:
@@ -29,6 +32,8 @@ def agreements(engine: Engine, judge: OutsideSegmenter, layout: Layout, args) ->
         layout,
         steps=args.steps,
         guidance_scale=args.guidance,
+        guidance_start=WINDOW.guidance_start,
+        finish=True,
         count=args.seeds,
         preview_every=0,
     )
@@ -50,7 +55,7 @@ def main() -> None:
     parser.add_argument("--layouts", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=2.5)
+    parser.add_argument("--guidance", type=float, default=WINDOW.guidance_scale)
     args = parser.parse_args()
     engine = Engine.open(args.weights)
     palette = engine.info.palette

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from app.settings import GenerateSettings
 from core.crop import Crop
 from core.dataset import find_pairs
 from core.engine import Engine
@@ -28,7 +29,13 @@ from core.sample import DEFAULT_WEIGHTS
 
 SHARES = (0.05, 0.10, 0.25, 0.50, 1.00)
 SIDE = 512  # of the canvas whose cost is measured
-PLAIN = dict(guidance_scale=2.5, guidance_start=0.5, finish=True, preview_every=0)  # as the window
+WINDOW = GenerateSettings()  # what it begins with
+PLAIN = dict(
+    guidance_scale=WINDOW.guidance_scale,
+    guidance_start=WINDOW.guidance_start,
+    finish=True,
+    preview_every=0,
+)
 
 
 def sampled(engine: Engine, request: SampleRequest) -> Result:

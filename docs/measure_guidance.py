@@ -30,6 +30,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from tqdm import tqdm
 
+from app.settings import GenerateSettings
 from core.agreement import MERGES, confusion, mean_interval, mean_iou, merge_table
 from core.captions import CAPTIONS, read_table
 from core.dataset import Pair, find_pairs, read_pair
@@ -45,6 +46,8 @@ from core.sample import DEFAULT_WEIGHTS
 from core.seen import Seen
 from core.sheets import sheet
 from core.terms import GuidanceTerm
+
+WINDOW = GenerateSettings()  # what it begins with
 
 # prompt: a scene attribute of the network, or a tag of the captions
 PROMPTS = {
@@ -376,8 +379,8 @@ def main() -> None:
     parser.add_argument("--segmenter-classes", type=Path, help="what its classes mean")
     parser.add_argument("--count", type=int, default=200, help="layouts (200)")
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=2.5, help="scale of guidance (2.5)")
-    parser.add_argument("--guidance-start", type=float, default=0.5, help="where it begins (0.5)")
+    parser.add_argument("--guidance", type=float, default=WINDOW.guidance_scale, help="its scale")
+    parser.add_argument("--guidance-start", type=float, default=WINDOW.guidance_start)
     parser.add_argument("--weight", type=float, default=1.0, help="of the term (1)")
     parser.add_argument("--prompts", nargs="+", choices=list(PROMPTS), help="only these")
     parser.add_argument("--keep", type=Path, help="folder of a run of `text` to go on with")
