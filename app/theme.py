@@ -1,4 +1,8 @@
-"""Light and dark: two sets of colours for one style. Label colours are not among them."""
+"""Light and dark: two sets of colours for one style. Label colours are not among them.
+
+The style sheet names places in the palette, not colours, and is set once: Qt would dress every
+widget again for each widget around it, five times on average.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +65,24 @@ DARK = Colors(
     warning="#45331d",
     on_warning="#f5d7ae",
 )
+
+Role = QPalette.ColorRole
+PLACES = {  # of each colour: its name in a style sheet, and the roles that it plays
+    "window": ("window", [Role.Window]),
+    "base": ("base", [Role.Base, Role.ToolTipBase]),
+    "raised": ("button", [Role.Button]),
+    "hover": ("midlight", [Role.Midlight, Role.AlternateBase]),
+    "line": ("mid", [Role.Mid]),
+    "backdrop": ("dark", [Role.Dark]),
+    "text": ("text", [Role.Text, Role.WindowText, Role.ButtonText, Role.ToolTipText]),
+    "faint": ("placeholder-text", [Role.PlaceholderText]),
+    "accent": ("accent", [Role.Accent, Role.Highlight, Role.Link]),
+    "on_accent": ("highlighted-text", [Role.HighlightedText]),
+    # in roles that nothing else in the program plays
+    "accent_hover": ("link-visited", [Role.LinkVisited]),
+    "warning": ("bright-text", [Role.BrightText]),
+    "on_warning": ("shadow", [Role.Shadow]),
+}
 
 STYLE = Template("""
 QMainWindow::separator { background: $window; width: 6px; height: 6px; }
@@ -187,7 +209,7 @@ class Theme(QObject):
     """Dresses the application; "system" follows the desktop, also while the program runs.
 
     changed: whatever is drawn in its colours is to be drawn anew. Told when the widgets are dressed
-    and the window had its turn: both at once would hold it up for a tenth of a second.
+    and the window had its turn: both at once would hold it up for longer.
     """
 
     changed = Signal()
@@ -221,32 +243,22 @@ class Theme(QObject):
             self._dress()
 
     def _dress(self) -> None:
-        colors = DARK if self.dark else LIGHT
-        self._application.setPalette(_palette(colors))
-        sheet = STYLE.substitute(vars(colors), icons=FOLDER.as_posix())
-        if sheet != self._application.styleSheet():  # setting it dresses every widget again
+        self._application.setPalette(_palette(DARK if self.dark else LIGHT))
+        if self._application.styleSheet():
+            for widget in self._application.allWidgets():
+                widget.style().polish(widget)  # has looked its colours up in the old palette
+        else:
+            names = {color: f"palette({name})" for color, (name, _) in PLACES.items()}
+            sheet = STYLE.substitute(names, icons=FOLDER.as_posix())
             self._application.setStyleSheet(sheet)
         self._telling.start()
 
 
 def _palette(colors: Colors) -> QPalette:
-    role = QPalette.ColorRole
     palette = QPalette(QColor(colors.raised), QColor(colors.window))
-    by_role = {
-        colors.window: (role.Window,),
-        colors.base: (role.Base, role.ToolTipBase),
-        colors.raised: (role.Button,),
-        colors.hover: (role.AlternateBase, role.Midlight),
-        colors.line: (role.Mid,),
-        colors.backdrop: (role.Dark,),
-        colors.text: (role.WindowText, role.Text, role.ButtonText, role.ToolTipText),
-        colors.faint: (role.PlaceholderText,),
-        colors.accent: (role.Highlight, role.Link, role.Accent),
-        colors.on_accent: (role.HighlightedText,),
-    }
-    for color, roles in by_role.items():
-        for one in roles:
-            palette.setColor(one, QColor(color))
-    for one in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(QPalette.ColorGroup.Disabled, one, QColor(colors.faint))
+    for color, (_, roles) in PLACES.items():
+        for role in roles:
+            palette.setColor(role, QColor(getattr(colors, color)))
+    for role in (Role.WindowText, Role.Text, Role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(colors.faint))
     return palette

@@ -8,14 +8,16 @@ from threading import Event as Gate
 from threading import current_thread, main_thread
 
 import pytest
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit
 
 from app.application import build_window
 from app.icons import themed, tinted
 from app.key_sheet import KeySheet
 from app.main_window import all_wishes
 from app.settings import GenerateSettings, Store
+from app.theme import DARK
 from tests.app.hand import put_away
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +39,22 @@ def opened(qapp, palette, store, engine):
     yield build
     for window in windows:
         put_away(window)
+
+
+@pytest.fixture
+def restyled(qapp):
+    """Who has been given a style sheet anew."""
+
+    class Watch(QObject):
+        def eventFilter(self, watched, event):
+            if event.type() == QEvent.Type.StyleChange:
+                seen.append(watched)
+            return False
+
+    seen, watch = [], Watch()
+    qapp.installEventFilter(watch)
+    yield seen
+    qapp.removeEventFilter(watch)
 
 
 def test_the_window_is_there_before_the_model(opened, engine, qtbot):
@@ -130,6 +148,33 @@ def test_light_and_dark_differ(window):
     light = window.palette().window().color().lightness()
     window.choose_theme("dark")
     assert window.palette().window().color().lightness() < light - 100
+
+
+def test_a_theme_changed_to_and_fro(window, qtbot):
+    """What is seen, what is hidden meanwhile, and what is built afterwards wear the same."""
+
+    def look():
+        qtbot.wait(20)  # icons follow
+        return window.grab().toImage()
+
+    window.choose_theme("light")
+    light = look()
+    window.choose_theme("dark")
+    hidden = next(field for field in window.findChildren(QLineEdit) if not field.isVisible())
+    for field in (window.palette_panel.search, hidden, QLineEdit(window)):
+        inside = field.grab().toImage().pixelColor(field.width() - 4, field.height() // 2)
+        assert inside == QColor(DARK.base)
+    assert look() != light
+    window.choose_theme("light")
+    assert look() == light
+
+
+def test_a_change_of_theme_restyles_no_widget(window, qtbot, restyled):
+    """Qt would do it five times each, in a tenth of a second: they are dressed once instead."""
+    for theme in ("dark", "light", "dark"):
+        window.choose_theme(theme)
+        qtbot.wait(20)
+    assert restyled == []
 
 
 def test_icons_follow_the_theme(window, qtbot):
