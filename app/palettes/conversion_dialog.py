@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -22,6 +22,7 @@ from core.conversion import Conversion
 from core.palette import Palette
 
 SWATCH = 18  # logical pixels
+FIRST_ROWS, MORE_ROWS = 24, 12  # built at once, and in each turn of the event loop after
 ID_ROLE = Qt.ItemDataRole.UserRole
 HEADINGS = ("Label", "Share", "Becomes", "Matched by")
 
@@ -42,6 +43,7 @@ class ConversionDialog(QDialog):
         self._conversion, self._counts = conversion, counts
         used = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
         self._used = [i for i in used if i != conversion.source.erase_id]
+        self._choices, self._widest = _choices(conversion.target), _widest(conversion.target)
         self.places: dict[int, QComboBox] = {}
         self._hows: dict[int, QLabel] = {}
         self.text = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -56,6 +58,7 @@ class ConversionDialog(QDialog):
         layout.setContentsMargins(20, 16, 20, 16)
         layout.setSpacing(12)
         layout.addWidget(self.text)
+        self._grid = QGridLayout()
         layout.addWidget(self._build_table(), 1)
         layout.addWidget(self.summary)
         layout.addWidget(buttons)
@@ -63,41 +66,49 @@ class ConversionDialog(QDialog):
 
     def _build_table(self) -> QScrollArea:
         """A grid rather than a table view: Tab goes from place to place, and the view follows."""
-        table = QWidget()
-        grid = QGridLayout(table)
-        grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
+        area = QScrollArea(self, widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # from the outside in: a widget that gets another parent is dressed anew with all in it
+        table = QWidget(area.viewport())
+        table.setLayout(self._grid)
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
         for column, heading in enumerate(HEADINGS, start=1):
             over_swatch = column == 1
-            heading = QLabel(heading, objectName="faint")
-            grid.addWidget(heading, 0, column - over_swatch, 1, 1 + over_swatch)
-        choices = _choices(self._conversion.target)
-        for row, label in enumerate(self._used, start=1):
-            for column, widget in enumerate(self._build_row(label, choices)):
-                grid.addWidget(widget, row, column)
-        grid.setRowStretch(len(self._used) + 1, 1)
-        area = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            heading = QLabel(heading, table, objectName="faint")
+            self._grid.addWidget(heading, 0, column - over_swatch, 1, 1 + over_swatch)
+        self._grid.setRowStretch(len(self._used) + 1, 1)
+        self._build_rows(table, FIRST_ROWS)
         area.setWidget(table)
         return area
 
-    def _build_row(self, label: int, choices: QStandardItemModel) -> list[QWidget]:
+    def _build_rows(self, table: QWidget, most: int) -> None:
+        """The next rows; a palette's hundreds of labels would hold the window up otherwise."""
+        built = len(self.places)
+        for row, label in enumerate(self._used[built : built + most], start=built + 1):
+            for column, widget in enumerate(self._build_row(table, label)):
+                self._grid.addWidget(widget, row, column)
+        if len(self.places) < len(self._used):
+            QTimer.singleShot(0, table, lambda: self._build_rows(table, MORE_ROWS))
+
+    def _build_row(self, table: QWidget, label: int) -> list[QWidget]:
         known = self._conversion.source[label]
-        swatch = QLabel(pixmap=swatch_pixmap(known.color, SWATCH))
-        share = QLabel(f"{self._share([label]):.1%}")
+        swatch = QLabel(table, pixmap=swatch_pixmap(known.color, SWATCH))
+        share = QLabel(f"{self._share([label]):.1%}", table)
         share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        place = _Place()
-        place.setModel(choices)
+        place = _Place(table)
+        place.setModel(self._choices)
         place.setIconSize(QSize(SWATCH, SWATCH))
-        place.setMinimumContentsLength(14)
+        place.setSizeAdjustPolicy(_Place.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        place.setMinimumContentsLength(self._widest)
         place.setAccessibleName(f"What {known.name} becomes")
         place.setToolTip(f"What {known.name} becomes")
         place.setCurrentIndex(place.findData(self._conversion.matches[label].target))
         place.currentIndexChanged.connect(lambda: self._move(label, place.currentData()))
         self.places[label] = place
-        self._hows[label] = QLabel(self._conversion.matches[label].how, objectName="faint")
-        return [swatch, QLabel(known.name), share, place, self._hows[label]]
+        self._hows[label] = QLabel(self._conversion.matches[label].how, table, objectName="faint")
+        return [swatch, QLabel(known.name, table), share, place, self._hows[label]]
 
     def _move(self, label: int, target: int | None) -> None:
         self._conversion = self._conversion.moved(label, target)
@@ -119,7 +130,7 @@ class ConversionDialog(QDialog):
     def _confirm(self) -> None:
         """What was shown is settled, as if chosen by hand: it is not asked about again."""
         for label in self._used:
-            self._conversion = self._conversion.moved(label, self.places[label].currentData())
+            self._conversion = self._conversion.moved(label, self._conversion.matches[label].target)
         self.accept()
         self.confirmed.emit(self._conversion)
 
@@ -127,8 +138,8 @@ class ConversionDialog(QDialog):
 class _Place(QComboBox):
     """A list of labels that the wheel does not turn by accident on its way down the table."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -146,6 +157,11 @@ def _choices(palette: Palette) -> QStandardItemModel:
         item.setData(label.id, ID_ROLE)
         model.appendRow(item)
     return model
+
+
+def _widest(palette: Palette) -> int:
+    """Characters of the longest name: measured once, not by each list for itself."""
+    return max(len(label.name) for label in palette.classes)
 
 
 def _title(palette: Palette) -> str:

@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.application import build_window
-from app.palettes.conversion_dialog import ConversionDialog
-from core.conversion import BY_HAND
+from app.palettes.conversion_dialog import FIRST_ROWS, ConversionDialog
+from core.conversion import BY_HAND, Conversion
 from core.palette import Palette
 from tests.app import hand
 from tests.app.fake_engine import FakeEngine
@@ -49,6 +49,27 @@ def test_the_table_shows_what_will_happen(painted):
     assert [place.currentText() for place in dialog.places.values()] == ["sky", "(nothing)"]
     assert dialog.summary.text().startswith("25.0% of the scene has no place and becomes")
     assert dialog._hows[1].text() == "name" and painted.scene.palette.name == "landscape"
+
+
+def test_hundreds_of_labels_come_in_turns(closed_window, qtbot):
+    """The first rows are there at once and the rest soon, in the order of their shares; who does
+    not wait for them has agreed to them too."""
+    source, target = Palette.load("coco_stuff"), Palette.load("landscape")
+    counts = np.zeros(256, np.int64)
+    counts[[label.id for label in source.classes]] = np.arange(len(source), 0, -1)
+    conversion = Conversion.between(source, target)
+    expected = [i for i in np.argsort(-counts, kind="stable") if counts[i] and i != source.erase_id]
+    dialogs = [ConversionDialog(closed_window, conversion, counts, "", "Convert") for _ in range(2)]
+    assert list(dialogs[0].places) == expected[:FIRST_ROWS]
+    with qtbot.waitSignal(dialogs[0].confirmed) as confirmed:
+        dialogs[0].confirm.click()
+    settled = confirmed.args[0].matches
+    assert [settled[i].target for i in expected] == [conversion.matches[i].target for i in expected]
+    assert {settled[i].how for i in expected} == {BY_HAND}
+    dialogs[1].open()
+    qtbot.waitUntil(lambda: list(dialogs[1].places) == expected)
+    rows = [dialogs[1].places[i].y() for i in expected]
+    assert rows == sorted(rows) and len(set(rows)) == len(rows)
 
 
 def test_converting_is_one_undo_step(painted, qtbot):
