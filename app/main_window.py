@@ -544,7 +544,7 @@ class MainWindow(QMainWindow):
     # -- showing ----------------------------------------------------------------------------------
 
     def _show_everything(self) -> None:
-        self._retint()
+        retint(self)
         self._show_keys()
         self._show_pen()
         self._show_title()

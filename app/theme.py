@@ -247,11 +247,11 @@ class Theme(QObject):
         if self._application.styleSheet():
             for widget in self._application.allWidgets():
                 widget.style().polish(widget)  # has looked its colours up in the old palette
-        else:
+            self._telling.start()
+        else:  # as the program starts: nothing is drawn yet
             names = {color: f"palette({name})" for color, (name, _) in PLACES.items()}
             sheet = STYLE.substitute(names, icons=FOLDER.as_posix())
             self._application.setStyleSheet(sheet)
-        self._telling.start()
 
 
 def _palette(colors: Colors) -> QPalette:

@@ -27,7 +27,7 @@ def set_tip(target: QWidget | QAction, tip: str) -> None:
 def retip(root: QObject, keys: Mapping[str, str]) -> None:
     """Write the tooltips under `root`. keys: of each wish, as people read them."""
     known = {name: key for name, key in keys.items() if key}
-    for target in root.findChildren(QObject):
+    for target in [*root.findChildren(QAction), *root.findChildren(QWidget)]:
         if target.property(PROPERTY):
             target.setProperty(KEYS, known)
             _write(target, known)

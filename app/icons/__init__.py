@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from math import ceil
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, Qt
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QWidget
@@ -27,7 +27,7 @@ def set_icon(target: QAction | QAbstractButton, name: str) -> None:
 
 def retint(root: QWidget) -> None:
     """Draw all icons under `root` in the text colours of the application's palette."""
-    for target in root.findChildren(QObject):
+    for target in [*root.findChildren(QAction), *root.findChildren(QAbstractButton)]:
         name = target.property(PROPERTY)
         if name:
             target.setIcon(themed(name))
