@@ -10,12 +10,12 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from core.conversion import same_labels
 from core.errors import InputError
-from core.header import palette_of
-from core.palette import Palette, bundled_palettes
-from core.request import Engine
+
+if TYPE_CHECKING:  # everything else is read by `read_window`
+    from core.request import Engine
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "landscape.safetensors"
 
@@ -39,7 +39,7 @@ def open_engine(path: Path, clip: Path | None = None) -> Engine:
 
 
 def read_window() -> ModuleType:
-    """`app.application`, which brings all of the window's modules.
+    """`app.application`, which brings all of the window's modules, and numpy.
 
     Imported here, because Python would look for garbage again and again in what is being read: a
     tenth of the start. From then on the window looks for itself (app/garbage.py).
@@ -53,14 +53,13 @@ def read_window() -> ModuleType:
 
 
 def _read_qt() -> None:
-    """PySide6, with Python's own way to import left in place.
+    """PySide6, with Python's own way to import put back in its place.
 
-    The one that PySide6 brings reads the source of whatever is imported, to see if it wants other
-    names for Qt's methods: of torch's 900 modules too, half a second and 40 MB.
+    PySide6's reads the source of whatever is imported, to see if it wants other names for Qt's
+    methods: of torch's 900 modules too, half a second and 40 MB.
     """
-    plain = builtins.__import__
     import_module("PySide6.QtCore")
-    builtins.__import__ = plain
+    builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,14 +84,15 @@ def main(arguments: list[str] | None = None) -> int:
     weights, layout = options.weights, options.file
     if layout is not None and layout.suffix == ".safetensors":
         weights, layout = layout, None
+    application = read_window()
     try:
-        palette = Palette.load(options.palette) if options.palette else first_palette(weights)
+        palette = application.first_palette(weights, options.palette)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     opened = partial(open_engine, clip=options.clip) if options.clip else open_engine
-    run = read_window().run
-    return run(sys.argv[:1], partial(opened, weights), palette, layout, open_weights=opened)
+    engine = partial(opened, weights)
+    return application.run(sys.argv[:1], engine, palette, layout, open_weights=opened)
 
 
 def _install_entry() -> int:
@@ -105,21 +105,6 @@ def _install_entry() -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
-
-
-def first_palette(weights: Path) -> Palette:
-    """What one paints with at first: the model's own labels, or landscapes if it cannot be read.
-
-    Of a palette that is bundled too, the bundled one: it may know more synonyms by now.
-    """
-    bundled = Palette.load("landscape")
-    try:
-        palette = palette_of(weights)
-        if palette.name in bundled_palettes():
-            bundled = Palette.load(palette.name)
-    except InputError:  # the model's thread will say why
-        return bundled
-    return bundled if same_labels(palette, bundled) else palette
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from app.garbage import Collector
 from app.icons import tinted
 from app.keeping import build_keeping
 from app.main_window import MainWindow
+from app.painted import FirstPaint
 from app.palettes.library import Library
 from app.pen import Pen
 from app.scene import Scene
@@ -24,7 +25,10 @@ from app.settings import Store, data_folder
 from app.studio import Studio
 from app.theme import Theme
 from app.worker import failure
-from core.palette import Palette
+from core.conversion import same_labels
+from core.errors import InputError
+from core.header import palette_of
+from core.palette import Palette, bundled_palettes
 from core.request import Engine
 
 
@@ -39,6 +43,24 @@ def build_application(arguments: list[str]) -> QApplication:
     application.setStyle("Fusion")
     application.setWindowIcon(tinted("app", "#2fa3b8", "#2fa3b8", "#2fa3b8"))
     return application
+
+
+def first_palette(weights: Path, wanted: str | None = None) -> Palette:
+    """The palette of that name or file; else the model's own, or landscapes if it cannot be read.
+
+    Of a palette that is bundled too, the bundled one: it may know more synonyms by now. Raises
+    `PaletteError` for one that was wanted and is not there.
+    """
+    if wanted:
+        return Palette.load(wanted)
+    bundled = Palette.load("landscape")
+    try:
+        palette = palette_of(weights)
+        if palette.name in bundled_palettes():
+            bundled = Palette.load(palette.name)
+    except InputError:  # the model's thread will say why
+        return bundled
+    return bundled if same_labels(palette, bundled) else palette
 
 
 def build_window(
@@ -74,6 +96,13 @@ def build_window(
     return window
 
 
+def show(window: MainWindow) -> None:
+    """Show the window, and open its model when it is painted: what reads torch takes turns with
+    what paints, and both would wait for each other."""
+    window.show()
+    FirstPaint(window, window.studio.start)
+
+
 def run(
     arguments: list[str],
     open_engine: Callable[[], Engine],
@@ -85,8 +114,7 @@ def run(
     application = build_application(arguments)
     window = build_window(application, open_engine, palette, layout)
     window.exchange.open_weights = open_weights
-    window.show()
-    window.studio.start()
+    show(window)
     if layout is None:
         welcome(window)
     sys.excepthook = partial(_report, window)

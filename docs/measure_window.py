@@ -22,7 +22,7 @@ from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from main import WEIGHTS, first_palette, open_engine, read_window
+from main import WEIGHTS, open_engine, read_window
 
 if TYPE_CHECKING:  # the program imports the window in its own way, and so does this
     from app.main_window import MainWindow
@@ -44,12 +44,11 @@ def main() -> None:
         window = opening.build_window(
             application,
             partial(open_engine, WEIGHTS),
-            first_palette(WEIGHTS),
+            opening.first_palette(WEIGHTS),
             store=store,
             data=Path(folder),
         )
-        window.show()
-        window.studio.start()
+        opening.show(window)
         application.processEvents()  # paints it
         told = {"window": time.time() - started}
         until(window, lambda: window.studio.model is not None)
