@@ -11,12 +11,9 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.commands import ReplaceScene, UndoStack
-from app.export_dialog import ExportDialog
-from app.export_plan import Source
 from app.file_kinds import IMPORT_FILTER, PHOTO_FILTER, WEIGHTS_FILTER
 from app.filing import Filing
 from app.guiding.plain import wanted_step
-from app.import_dialog import ImportDialog
 from app.reader import Cancelled, Reader
 from app.reference import Reference
 from app.restoring import controls_step, request_of, settings_of
@@ -26,7 +23,6 @@ from app.settings import Store
 from app.studio import Studio
 from app.worker import failure
 from core.errors import InputError
-from core.openraster import read_ora
 from core.palette import Palette
 from core.picture import Picture, read_picture
 from core.recognition import Guess, recognise_file
@@ -103,6 +99,8 @@ class Exchange(QObject):
         if not guesses:
             self._offer_photo(path)
             return
+        from app.import_dialog import ImportDialog
+
         dialog = ImportDialog(path.name, guesses, self._window)
         taken = dialog.exec()
         dialog.deleteLater()  # later than the end of this: it holds the whole image
@@ -116,6 +114,8 @@ class Exchange(QObject):
 
     def import_ora(self, path: Path) -> None:
         """Let the label layers of an OpenRaster picture take the scene; raises `InputError`."""
+        from core.openraster import read_ora
+
         palette = self._scene.palette
         found = self._reader.read(path, lambda: read_ora(path, palette))
         self._replace(found.labels, found.palette, path)
@@ -215,6 +215,9 @@ class Exchange(QObject):
 
     def ask_export(self) -> None:
         """Ask what to export, and where to."""
+        from app.export_dialog import ExportDialog
+        from app.export_plan import Source
+
         path = self._scene_file.path
         source = Source(
             self._scene.labels.copy(),

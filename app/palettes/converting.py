@@ -13,7 +13,6 @@ from app.commands import ReplaceScene, UndoStack
 from app.file_kinds import PALETTE_FILTER
 from app.palettes.conversion_dialog import ConversionDialog
 from app.palettes.draft import Draft
-from app.palettes.editor import PaletteEditor
 from app.palettes.library import Library
 from app.scene import Scene
 from app.studio import Studio
@@ -116,6 +115,8 @@ class Converting(QObject):
 
     def edit(self) -> None:
         """Edit a copy of the scene's palette; saving it makes it the user's own and takes it."""
+        from app.palettes.editor import PaletteEditor
+
         editor = PaletteEditor(self._near.window(), Draft(self._scene.palette), self._library)
         editor.saved.connect(self._take_edited)
         editor.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
@@ -18,11 +19,13 @@ from app.training.coverage import Coverage, Covered
 from app.training.pair_dialog import Candidate, PairDialog
 from app.training.photo_set import PhotoSet, part_under
 from app.training.recipe import Recipe, going_on
-from app.training.set_dialog import SetDialog
 from app.worker import failure
 from core.errors import InputError
 from core.request import Failed, ModelInfo
 from core.run_status import DONE, FAILED, RunStatus, read_status
+
+if TYPE_CHECKING:
+    from app.training.set_dialog import SetDialog
 
 PURPOSE = "set"  # of the folder that is remembered
 FIRST_NAME = "mine"  # of a run
@@ -136,6 +139,8 @@ class TrainingDesk(QObject):
     def show(self) -> None:
         """Show the set and its training."""
         if self.dialog is None:
+            from app.training.set_dialog import SetDialog
+
             self.dialog = SetDialog(self._window)
             self._connect(self.dialog)
         self._list_runs("")

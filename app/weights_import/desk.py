@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -13,8 +14,10 @@ from app.palettes.library import Library
 from app.scene import Scene
 from app.settings import Store, data_folder
 from app.weights_import.child import Conversion, Order
-from app.weights_import.dialog import WeightsDialog
 from core.errors import InputError
+
+if TYPE_CHECKING:
+    from app.weights_import.dialog import WeightsDialog
 
 PURPOSE = "foreign_weights"  # of the folder that is remembered
 
@@ -54,6 +57,8 @@ class WeightsImport(QObject):
 
     def take(self, path: Path) -> None:
         """Ask what the file is, and convert it."""
+        from app.weights_import.dialog import WeightsDialog
+
         palettes = self._library.bundled() + self._library.own()
         present = self._scene.palette.name
         self.dialog = WeightsDialog(path, palettes, present, self._place, self._window)
