@@ -53,9 +53,9 @@ def read_window() -> ModuleType:
 
 
 def _read_qt() -> None:
-    """PySide6, with Python's own way to import put back in its place.
+    """PySide6, with the way to import that it found put back in its place.
 
-    PySide6's reads the source of whatever is imported, to see if it wants other names for Qt's
+    Its own reads the source of whatever is imported, to see if it wants other names for Qt's
     methods: of torch's 900 modules too, half a second and 40 MB.
     """
     import_module("PySide6.QtCore")
