@@ -177,7 +177,8 @@ class Grid(QTableView):
     def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
         """The arrows, the pointer or a click went to another picture."""
         super().currentChanged(current, previous)
-        self.viewport().update()
+        if self.isVisible():  # asked for the first time, a viewport takes PySide6 long to name
+            self.viewport().update()
         number = self.places.number(current)
         if number is not None:
             self.walked.emit(number)

@@ -67,7 +67,8 @@ def test_hundreds_of_labels_come_in_turns(closed_window, qtbot):
     assert [settled[i].target for i in expected] == [conversion.matches[i].target for i in expected]
     assert {settled[i].how for i in expected} == {BY_HAND}
     dialogs[1].open()
-    qtbot.waitUntil(lambda: list(dialogs[1].places) == expected)
+    qtbot.waitUntil(lambda: list(dialogs[1].places) == expected, timeout=20_000)
+    qtbot.wait(20)  # they are laid out in a turn of its own
     rows = [dialogs[1].places[i].y() for i in expected]
     assert rows == sorted(rows) and len(set(rows)) == len(rows)
 
