@@ -106,14 +106,14 @@ def coverage(
 def shares_of(
     labels: np.ndarray, edges: np.ndarray | None, palette: Palette, factor: int
 ) -> Tensor:
-    """The same of a part of a layout whose edges (bool `[H, W]`) are known."""
+    """The same of a part of a layout whose edges (bool `[H, W]`) are known; channels last."""
     height, width = (side // factor for side in labels.shape)
-    rows, columns = np.indices(labels.shape, sparse=True)
-    cells = (rows // factor) * width + columns // factor
-    places = labels.astype(np.int64) * (height * width) + cells
-    counts = np.bincount(places.ravel(), minlength=len(palette) * height * width)
-    y = torch.from_numpy(counts.reshape(len(palette), height, width) / factor**2).float()
-    if edges is None:
-        return y
-    shares = torch.nn.functional.avg_pool2d(torch.from_numpy(edges)[None].float(), factor)
-    return torch.cat([y, shares])
+    cells = np.arange(height * width).reshape(height, 1, width, 1) * len(palette)
+    places = cells + labels.reshape(height, factor, width, factor)
+    counts = np.bincount(places.ravel(), minlength=height * width * len(palette))
+    shares = torch.from_numpy(counts.reshape(height, width, -1)).float().div_(factor**2)
+    if edges is not None:
+        marked = torch.from_numpy(edges)[None].float()
+        marked = torch.nn.functional.avg_pool2d(marked, factor)
+        shares = torch.cat([shares, marked.permute(1, 2, 0)], dim=2)
+    return shares.permute(2, 0, 1)
