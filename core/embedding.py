@@ -58,8 +58,13 @@ class Area(NamedTuple):
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
     def pixels(self) -> int:
-        return (self.bottom - self.top) * (self.right - self.left)
+        return self.size[0] * self.size[1]
 
     def shrunk(self, factor: int) -> Area:
         """The pixels, each `factor` squared, that this area touches."""
@@ -82,6 +87,26 @@ class Area(NamedTuple):
             min(size[0], self.bottom + by),
             min(size[1], self.right + by),
         )
+
+    def around(self, by: int) -> Area:
+        """`by` pixels more on every side, beyond a map too."""
+        return Area(self.top - by, self.left - by, self.bottom + by, self.right + by)
+
+    def common(self, other: Area) -> Area:
+        """What lies in both."""
+        return Area(*map(max, self[:2], other[:2]), *map(min, self[2:], other[2:]))
+
+    def fitted(self, step: int, outer: Area) -> Area:
+        """With sides that are multiples of `step`, or all of `outer`, in which it must lie."""
+        height, width = (
+            min(-(-side // step) * step, most)
+            for side, most in zip(self.size, outer.size, strict=True)
+        )
+        top = self.top - (height - self.size[0]) // 2
+        left = self.left - (width - self.size[1]) // 2
+        top = max(outer.top, min(top, outer.bottom - height))
+        left = max(outer.left, min(left, outer.right - width))
+        return Area(top, left, top + height, left + width)
 
     def within(self, outer: Area) -> Area:
         """This area as the pixels of `outer` count it."""

@@ -10,12 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.checkpoint import Checkpoint
 from core.conversion import same_labels
@@ -23,10 +21,10 @@ from core.device import pick_device, pick_precision, precision_name, watching
 from core.embedding import Area, Marks
 from core.labelmap import Box, layout_edges, nearest_resize
 from core.latents import shares_of, thumbnail_of
-from core.model.autoencoder import Finish, LayoutHint, Residual
 from core.model.instant import THUMBNAIL, InstantNet
-from core.model.layers import Modulation
 from core.painting import Painter, Style, style_for
+from core.part_decoder import Known, PartDecoder
+from core.part_generator import PartGenerator
 from core.pixels import from_pixels, sound_pixels
 from core.request import Event, Layout, ModelInfo, RequestError, Result, SampleRequest, Started
 from core.style import Painted, StyleChoice
@@ -34,36 +32,6 @@ from core.style import Painted, StyleChoice
 MAX_PIXELS = 4096 * 4096  # a larger picture is a slip of the hand, and no machine has the memory
 TRUNCATION = 0.6  # of a random style's distance from the mean: far ones suit few layouts
 STYLE_SALT = 0x5717E  # a seed's style and its noise are drawn apart
-
-
-REACHES = {nn.Conv2d: 1, Residual: 2, Finish: 1}  # pixels around a place that a layer looks at
-DOUBLING = (nn.Upsample, nn.PixelShuffle)
-
-
-class Part(NamedTuple):
-    """What one layer of the decoder does for a box of the picture. rate: picture pixels a pixel."""
-
-    given: Area  # of its input
-    made: Area  # of its output
-    shown: Area  # of that, what goes on
-    rate: int  # of its output
-
-
-def parts_for(net: InstantNet, box: Area, canvas: tuple[int, int]) -> list[Part]:
-    """The part of every layer: each is as much larger than the next as that can see.
-
-    A layer's padding spoils the rim of what it is given, unless that is the rim of the picture; the
-    rim is cut off before the next layer.
-    """
-    parts, needed, rate = [], box, 1
-    for number, layer in reversed(list(enumerate(net.decoder))):
-        size = canvas[0] // rate, canvas[1] // rate
-        shown = needed.grown(1, size) if str(number) in net.hints else needed
-        doubles = isinstance(layer, DOUBLING)
-        needed = shown.shrunk(2) if doubles else shown.grown(REACHES.get(type(layer), 0), size)
-        parts.append(Part(needed, needed.enlarged(2) if doubles else needed, shown, rate))
-        rate *= 2 if doubles else 1
-    return parts[::-1]
 
 
 class InstantPainter:
@@ -74,8 +42,9 @@ class InstantPainter:
         net = checkpoint.load_spade().to(device, dtype)
         self.net: InstantNet = net.to(memory_format=torch.channels_last)
         self.info = painter_info(checkpoint, device, dtype)
+        self._generator = PartGenerator(self.net.generator)
+        self._decoder = PartDecoder(self.net.decoder, self.net.hints, self._shares)
         self._styles = drawn_in(self.net.bank)
-        self._noise: tuple[tuple, list[Tensor]] = ((), [])
 
     @classmethod
     def open(
@@ -118,60 +87,23 @@ class InstantPainter:
         if box is not None:
             area = _area(box, canvas)
         marks = marks_of(layout, canvas)
-        parts = parts_for(self.net, area, canvas)
-        x, seen = self._latents(marks, style, canvas, parts[0].given)
-        x = x * self.net.latent_std + self.net.latent_mean
-        for number, (layer, part) in enumerate(zip(self.net.decoder, parts, strict=True)):
-            x = layer(x[..., *part.given.within(seen).slices])
-            x, seen = x[..., *part.shown.within(part.made).slices], part.shown
-            if str(number) in self.net.hints:
-                hint = self.net.hints[str(number)]
-                x = hint(x, self._modulation(marks, hint, part))
-        return sound_pixels(x)[0]
+        latents = self._latents(marks, style, canvas, self._decoder.needs(area, canvas)[0])
+        return sound_pixels(self._decoder.paint(latents, marks, area))[0]
 
-    def _latents(
-        self, marks: Marks, style: Style, canvas: tuple[int, int], wanted: Area
-    ) -> tuple[Tensor, Area]:
-        """Normalised latents of a part of the picture that holds `wanted`, and which part it is."""
-        factor, levels = self.net.spec.autoencoder.factor, len(self.net.spec.widths)
-        size, align = (canvas[0] // factor, canvas[1] // factor), 2 ** (levels - 1)
-        part = wanted.grown(self.net.generator.reach, size).shrunk(align).enlarged(align)
-        y = self._shares(marks, part.enlarged(factor), factor)
-        vector = torch.from_numpy(style.vector)[None].to(self.device, self.dtype)
-        noise = [
-            level[..., *part.shrunk(1 << k).slices]
-            for level, k in zip(
-                self._noise_of(style.seed, size), reversed(range(levels)), strict=True
-            )
-        ]
-        return self.net.generator(y, vector, noise), part
+    def _latents(self, marks: Marks, style: Style, canvas: tuple[int, int], wanted: Area) -> Known:
+        """Unnormalised latents of a part of the picture that holds `wanted`."""
+        factor = self.net.spec.autoencoder.factor
+        size = canvas[0] // factor, canvas[1] // factor
+        area = self._generator.needs(wanted, size)
+        y = Known(self._shares(marks, area.enlarged(factor), factor), area)
+        x, seen = self._generator.paint(y, style, size, wanted)
+        return Known(x * self.net.latent_std + self.net.latent_mean, seen)
 
     def _shares(self, marks: Marks, area: Area, factor: int) -> Tensor:
         """The shares of the labels in cells of `factor` pixels a side, `[1, C, h, w]`."""
         labels, edges = (None if a is None else a[area.slices] for a in marks)
         y = shares_of(labels, edges, self.checkpoint.palette, factor)[None]
-        return y.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-
-    def _modulation(self, marks: Marks, hint: LayoutHint, part: Part) -> Modulation:
-        """What a hint of the decoder modulates with, of the part of the layout that it sees."""
-        area = part.shown.enlarged(part.rate)
-        if part.rate > 1 or marks.edges is not None:
-            return hint.modulate(self._shares(marks, area, part.rate))
-        # A pixel has one label: what the first convolution makes of it stands in a table.
-        table = F.silu(hint.shared.weight[:, :, 0, 0].T + hint.shared.bias)
-        table = table.contiguous()  # else every pixel's row is gathered number by number
-        ids = torch.from_numpy(marks.labels[area.slices].astype(np.int32))  # int64 is slow
-        return hint.spread(F.embedding(ids.to(self.device), table).permute(2, 0, 1)[None])
-
-    def _noise_of(self, seed: int, size: tuple[int, int]) -> list[Tensor]:
-        """The noise of all levels of a canvas; the last one's is kept."""
-        if self._noise[0] != (seed, size):
-            generator = torch.Generator().manual_seed(seed)
-            shapes = self.net.generator.noise_shapes(*size)
-            drawn = [torch.randn(1, *shape, generator=generator) for shape in shapes]
-            noise = [level.to(self.device, self.dtype) for level in drawn]
-            self._noise = ((seed, size), noise)
-        return self._noise[1]
+        return y.to(self.device, self.dtype)
 
     # -- as an engine -----------------------------------------------------------------------------
 
@@ -269,7 +201,8 @@ def painter_info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtyp
 
 def marks_of(layout: Layout, canvas: tuple[int, int]) -> Marks:
     """What the networks are shown of a layout, at the size of the canvas."""
-    labels = nearest_resize(layout.labels, canvas)
+    same = layout.size == canvas
+    labels = layout.labels.copy() if same else nearest_resize(layout.labels, canvas)
     if not layout.palette.instance_edges:
         return Marks(labels, None)
     instances = layout.instances

@@ -74,16 +74,6 @@ def test_a_part_is_what_the_whole_picture_has_there(painter, layout, box):
     assert np.abs(part.astype(int) - whole[Box(*box).slices]).max() <= 1
 
 
-def test_a_part_is_made_of_less(painter, palette):
-    """At the end of a wide picture most of it is never computed."""
-    seen = []
-    painter.net.generator.register_forward_hook(lambda m, a, out: seen.append(out.shape[-2:]))
-    wide = Layout(np.zeros((64, 768), np.uint8), palette)
-    painter.paint(wide, painter.random_style(0), Box(0, 0, 8, 8))
-    painter.paint(wide, painter.random_style(0))
-    assert seen[0][1] < 32 and seen[1] == (8, 96)
-
-
 def test_a_label_reaches_no_further_than_is_said(painter, layout):
     """A change of the layout leaves the pixels beyond the generator's and the decoder's reach."""
     style = painter.random_style(1)

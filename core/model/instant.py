@@ -110,6 +110,11 @@ class Generator(nn.Module):
             cells = 2 * cells + 2 * blocks
         return int(cells) + 1
 
+    @property
+    def last_reach(self) -> int:
+        """The same of what goes into the last level."""
+        return 2 * self.spec.blocks[-1] + 2  # the first convolution is the telling's, the last out
+
 
 class StyleEncoder(nn.Module):
     """Mean and log-variance `[N, Z]` of a style, of thumbnails `[N, 3, 32, 32]` in [-1, 1].
