@@ -4,9 +4,6 @@ A label reaches far, but a pixel of the decoder sees little: for a tenth of a pi
 need not be computed. Each layer is given what the box needs of it. What the padding of its
 convolutions spoils at the rim of that is not used, unless the picture ends there.
 
-Seven layers of the latents' resolution see 7 cells, but hardly any of a far one: areas of 1/8 and
-1/4 of the resolution have rims of as many pixels as can be seen in the picture (`RIMS`).
-
 Areas have sides of few lengths: oneDNN compiles a convolution for every size that it has not met
 yet, which takes as long as to compute it.
 """
@@ -27,7 +24,6 @@ from core.model.autoencoder import Finish, LayoutHint, Residual
 from core.model.layers import Modulation
 
 REACHES = {nn.Conv2d: 1, Residual: 2, Finish: 1}  # pixels around a place that a layer looks at
-RIMS = {8: 2, 4: 4}  # pixels around an area, at most, where a pixel is so many of the picture
 SIDES = 4  # sides of areas are multiples: of so many of their own pixels,
 PICTURE_SIDES = 16  # and of so many pixels of the picture
 
@@ -44,10 +40,6 @@ class Level(NamedTuple):
     def coarser(self) -> Level:
         """The one of which each pixel becomes four."""
         return Level((self.size[0] // 2, self.size[1] // 2), 2 * self.rate)
-
-    def around(self, area: Area, reach: int) -> Area:
-        """As many pixels more on every side as matter, where there are some."""
-        return area.grown(min(reach, RIMS.get(self.rate, reach)), self.size)
 
     def fitted(self, area: Area, outer: Area) -> Area:
         """The area within `outer`, with sides of few lengths."""
@@ -73,7 +65,7 @@ class Stack:
         self._reach = sum(REACHES[type(layer)] for layer in layers)
 
     def needs(self, wanted: Area, level: Level) -> Area:
-        return level.around(wanted, self._reach)
+        return wanted.grown(self._reach, level.size)
 
     def __call__(self, known: Known, wanted: Area, level: Level) -> Known:
         area = level.fitted(self.needs(wanted, level), known.area)

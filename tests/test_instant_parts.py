@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core import part_decoder
 from core.checkpoint import Checkpoint
 from core.embedding import Area
 from core.instant import InstantPainter
@@ -96,10 +95,7 @@ def test_the_whole_picture_is_what_the_networks_make(painter, layout):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_with_all_that_a_part_can_see_it_is_the_wholes(
-    palette, layout, tmp_path, monkeypatch, precision
-):
-    monkeypatch.setattr(part_decoder, "RIMS", {})
+def test_a_part_is_the_wholes(palette, layout, tmp_path, precision):
     painter = painter_of(DEEP, palette, tmp_path, precision)
     style = painter.random_style(4)
     whole = painter.paint(layout, style)
@@ -164,11 +160,10 @@ def test_an_area_grows_to_multiples(area, fitted):
 
 
 @pytest.mark.skipif(not BUNDLED.is_file(), reason="no painter lies beside the model")
-def test_what_the_bundled_painter_leaves_out_is_not_seen():
-    """The rims of its parts are narrower than what their layers can see (`RIMS`)."""
+def test_a_part_of_the_bundled_painters_is_the_wholes():
     painter = InstantPainter.open(BUNDLED, "cpu")
     paths = sorted((ROOT / "app" / "examples").glob("*.png"))[:2]
-    rng, differences = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
     for seed, path in enumerate(paths):
         labels = read_labels(path, painter.info.palette).labels[:256, :256].copy()
         labels[60:140, 90:150] = 7
@@ -176,7 +171,4 @@ def test_what_the_bundled_painter_leaves_out_is_not_seen():
         whole = painter.paint(layout, style).astype(int)
         for y, x in rng.integers(0, 175, (4, 2)):
             box = Box(int(x), int(y), 81, 81)
-            differences.append(np.abs(painter.paint(layout, style, box) - whole[box.slices]))
-    differences = np.stack(differences)
-    assert differences.max() <= 2
-    assert (differences > 1).mean() < 1e-4 and (differences > 0).mean() < 0.1
+            assert np.abs(painter.paint(layout, style, box) - whole[box.slices]).max() <= 1
