@@ -34,7 +34,7 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (  # the first is the scene of a first start
-    Example("lake", "Mountain lake", 3),
+    Example("lake", "Mountain lake", 21),
     Example("arch", "Sea arch", 3),
     Example("river", "Forest river", 5),
     Example("meadow", "Flower meadow", 3),
