@@ -5,7 +5,8 @@ writer's and it finds a dead widget, the widget is destroyed there: Qt takes a l
 interpreter, while the window's thread holds the interpreter and waits for that lock, for ever.
 
 What is free goes back to the system: the C library keeps every large piece that lies below a small
-one, half as much again as is in use after half an hour of pictures.
+one, half as much again as is in use after half an hour of pictures. What the threads take comes
+from one place, for the same reason.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import gc
 
 from PySide6.QtCore import QObject, QTimer
 
-from core.allocation import give_back
+from core.allocation import give_back, share_one_arena
 
 INTERVAL = 500  # milliseconds between two looks
 GIVE_BACK = 20_000  # milliseconds; a piece that is used again has to be cleared by the system first
@@ -27,6 +28,7 @@ class Collector(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         gc.disable()
+        share_one_arena()
         self._timer = QTimer(self, interval=INTERVAL)
         self._timer.timeout.connect(collect_if_due)
         self._timer.start()

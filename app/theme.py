@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import Template
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QPalette, QPixmapCache
 from PySide6.QtWidgets import QApplication
 
 from app.icons import FOLDER
@@ -243,6 +243,7 @@ class Theme(QObject):
             self._dress()
 
     def _dress(self) -> None:
+        QPixmapCache.clear()  # of icons in the colours before: nobody asks for them again
         self._application.setPalette(_palette(DARK if self.dark else LIGHT))
         if self._application.styleSheet():
             for widget in self._application.allWidgets():

@@ -21,10 +21,17 @@ def hold_freed(large: bool = True) -> bool:
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(ARENA_MAX, 1)  # those of other threads cannot hold large pieces
+        share_one_arena()  # those of other threads cannot hold large pieces
         limit = HELD if large else USUAL
         return bool(mallopt(MMAP_THRESHOLD, limit) and mallopt(TRIM_THRESHOLD, 2 * HELD - 1))
     return False
+
+
+def share_one_arena() -> None:
+    """Let all threads that have not begun take memory from one place, and leave no room between
+    pieces in several."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
 
 
 def give_back() -> None:

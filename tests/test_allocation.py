@@ -41,3 +41,47 @@ def test_freed_memory_is_held_and_given_back():
     usual, held, given_back = map(int, done.stdout.split())
     assert held < usual / 4  # of 10,000 pages each, unless pages are large
     assert given_back > 5_000  # pages
+
+
+THREADS = """
+import ctypes, sys, tempfile, threading
+from core.allocation import share_one_arena
+
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc.restype = ctypes.c_void_p
+
+def arenas():
+    with tempfile.NamedTemporaryFile() as file:
+        out = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+        libc.malloc_info(0, out)
+        libc.fclose(out)
+        return file.read().count(b"<heap nr=")
+
+if "shared" in sys.argv:
+    share_one_arena()
+gate = threading.Barrier(5)
+
+def work():
+    libc.malloc(1000)
+    gate.wait()
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+gate.wait()
+for thread in threads:
+    thread.join()
+print(arenas())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is what can be told")
+def test_threads_share_one_arena():
+    def count(*words):
+        command = [sys.executable, "-c", THREADS, *words]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    if count() == 1:
+        pytest.skip("the C library gives threads no arenas of their own here")
+    assert count("shared") == 1

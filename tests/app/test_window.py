@@ -9,7 +9,7 @@ from threading import current_thread, main_thread
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QPixmap, QPixmapCache
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit
 
 from app.application import build_window, show
@@ -187,6 +187,13 @@ def test_a_change_of_theme_restyles_no_widget(window, qtbot, restyled):
         window.choose_theme(theme)
         qtbot.wait(20)
     assert restyled == []
+
+
+def test_pixmaps_of_the_theme_before_are_forgotten(window):
+    QPixmapCache.insert("drawn", QPixmap(4, 4))
+    assert QPixmapCache.find("drawn", QPixmap())
+    window.choose_theme("dark")
+    assert not QPixmapCache.find("drawn", QPixmap())
 
 
 def test_icons_follow_the_theme(window, qtbot):
