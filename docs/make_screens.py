@@ -197,7 +197,7 @@ def session(application: QApplication, theme: str, folder: Path) -> None:
     stroke(window, trail)
     shoot(window, path("painting"))
     lift(window, trail[-1])
-    window.generate_panel.seed.setValue(3)
+    window.generate_panel.seed.setValue(21)
     window.generate_panel.steps.setValue(STEPS)
     window.studio.generate()
     until(lambda: window.studio.status().step >= STEPS // 2)
