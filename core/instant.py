@@ -87,8 +87,9 @@ class InstantPainter:
         if box is not None:
             area = _area(box, canvas)
         marks = marks_of(layout, canvas)
-        latents = self._latents(marks, style, canvas, self._decoder.needs(area, canvas)[0])
-        return sound_pixels(self._decoder.paint(latents, marks, area))[0]
+        areas = self._decoder.needs(area, canvas)
+        latents = self._latents(marks, style, canvas, areas[0])
+        return sound_pixels(self._decoder.paint(latents, marks, areas))[0]
 
     def _latents(self, marks: Marks, style: Style, canvas: tuple[int, int], wanted: Area) -> Known:
         """Unnormalised latents of a part of the picture that holds `wanted`."""
@@ -201,8 +202,7 @@ def painter_info(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtyp
 
 def marks_of(layout: Layout, canvas: tuple[int, int]) -> Marks:
     """What the networks are shown of a layout, at the size of the canvas."""
-    same = layout.size == canvas
-    labels = layout.labels.copy() if same else nearest_resize(layout.labels, canvas)
+    labels = nearest_resize(layout.labels, canvas)
     if not layout.palette.instance_edges:
         return Marks(labels, None)
     instances = layout.instances

@@ -130,15 +130,16 @@ class Hint:
 
     def _modulation(self, marks: Marks, area: Area, level: Level) -> Modulation:
         around = area.grown(1, level.size)
-        modulation = self._hint.spread(self._told(marks, around.enlarged(level.rate), level.rate))
+        pixels = around.enlarged(level.rate)
+        if level.rate > 1 or marks.edges is not None:
+            modulation = self._hint.modulate(self._shares(marks, pixels, level.rate))
+        else:
+            modulation = self._hint.spread(self._looked_up(marks.labels[pixels.slices]))
         return tuple(Known(part, around).cut(area) for part in modulation)
 
-    def _told(self, marks: Marks, area: Area, rate: int) -> Tensor:
-        """What the first convolution makes of an area of the layout."""
-        if rate > 1 or marks.edges is not None:
-            return F.silu(self._hint.shared(self._shares(marks, area, rate)))
-        # A pixel has one label: what the convolution makes of it stands in the table.
-        ids = torch.from_numpy(marks.labels[area.slices].astype(np.int32))  # int64 is slow
+    def _looked_up(self, labels: np.ndarray) -> Tensor:
+        """A pixel has one label: what the first convolution makes of it stands in the table."""
+        ids = torch.from_numpy(labels.astype(np.int32))  # int64 is slow
         return F.embedding(ids.to(self._table.device), self._table).permute(2, 0, 1)[None]
 
 
@@ -170,14 +171,17 @@ class PartDecoder:
             areas.append(step.layer.needs(areas[-1], step.level(canvas)))
         return areas[::-1]
 
-    def paint(self, latents: Known, marks: Marks, box: Area) -> Tensor:
-        """A box of the picture `[1, 3, h, w]` of unnormalised latents of an area around it."""
+    def paint(self, latents: Known, marks: Marks, areas: Sequence[Area]) -> Tensor:
+        """A box of the picture `[1, 3, h, w]` of unnormalised latents.
+
+        areas: what the box needs, of which the latents hold the first.
+        """
         canvas, known = marks.labels.shape, latents
-        for step, wanted in zip(self._steps, self.needs(box, canvas)[1:], strict=True):
+        for step, wanted in zip(self._steps, areas[1:], strict=True):
             known = step.layer(known, wanted, step.level(canvas))
             if step.hint is not None:
                 known = step.hint(known, wanted, step.level(canvas), marks)
-        return known.cut(box)
+        return known.cut(areas[-1])
 
 
 def _steps(decoder: nn.Sequential, hints: nn.ModuleDict, shares: Shares) -> Iterator[Step]:
