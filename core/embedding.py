@@ -88,14 +88,6 @@ class Area(NamedTuple):
             min(size[1], self.right + by),
         )
 
-    def around(self, by: int) -> Area:
-        """`by` pixels more on every side, beyond a map too."""
-        return Area(self.top - by, self.left - by, self.bottom + by, self.right + by)
-
-    def common(self, other: Area) -> Area:
-        """What lies in both."""
-        return Area(*map(max, self[:2], other[:2]), *map(min, self[2:], other[2:]))
-
     def fitted(self, step: int, outer: Area) -> Area:
         """With sides that are multiples of `step`, or all of `outer`, in which it must lie."""
         height, width = (

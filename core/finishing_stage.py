@@ -29,7 +29,7 @@ class FinishingStage(DistillationStage):
     def export(
         self, state: Mapping[str, Tensor]
     ) -> tuple[Checkpoint, dict[str, Mapping[str, Tensor]]]:
-        return super().export(_own(state))
+        return super().export(under(state, STUDENT))
 
     def sheet(self, state: Mapping[str, Tensor]) -> list[list[np.ndarray]]:
         """Layouts, walks that the student ends by its last leap, and as the model ended them."""
@@ -38,14 +38,9 @@ class FinishingStage(DistillationStage):
         leaps = [data.leap(int(walk), last) for walk in walks]
         batch = torch.utils.data.default_collate(leaps)
         x, x0, y, scale = (batch[k].float().to(self.device) for k in ("x", "x0", "y", "scale"))
-        model = filled(SDMUNet(self.spec), _own(state), self.device)
+        model = filled(SDMUNet(self.spec), under(state, STUDENT), self.device)
         model, schedule = model.to(pick_precision(self.device)), self.objective.schedule
         path = [self.spec.stops[last], -1]
         ended = walked(model, schedule, x, y, scale, ddim, path, data.plan.guidance_start)[-1]
         pictures = (decoded(self.autoencoder, x, y) for x in (ended, x0))
         return [layouts(y, self.palette, self.spec.factor), *(list(p) for p in pictures)]
-
-
-def _own(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The student's tensors alone."""
-    return under(state, STUDENT)
