@@ -244,6 +244,8 @@ def nearest_resize(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     The same pixels as torch's `interpolate(mode="nearest")`: source = floor(i * in / out), in
     single precision as there.
     """
+    if labels.shape[:2] == tuple(size):
+        return labels.copy()
     rows, columns = (_nearest(n, m) for n, m in zip(labels.shape[:2], size, strict=True))
     return labels[rows[:, None], columns]
 
