@@ -99,7 +99,7 @@ class Exchange(QObject):
         if not guesses:
             self._offer_photo(path)
             return
-        from app.import_dialog import ImportDialog
+        from app.import_dialog import ImportDialog  # read when wanted: docs/decisions/024
 
         dialog = ImportDialog(path.name, guesses, self._window)
         taken = dialog.exec()
@@ -114,7 +114,7 @@ class Exchange(QObject):
 
     def import_ora(self, path: Path) -> None:
         """Let the label layers of an OpenRaster picture take the scene; raises `InputError`."""
-        from core.openraster import read_ora
+        from core.openraster import read_ora  # read when wanted: docs/decisions/024
 
         palette = self._scene.palette
         found = self._reader.read(path, lambda: read_ora(path, palette))
@@ -215,7 +215,7 @@ class Exchange(QObject):
 
     def ask_export(self) -> None:
         """Ask what to export, and where to."""
-        from app.export_dialog import ExportDialog
+        from app.export_dialog import ExportDialog  # read when wanted: docs/decisions/024
         from app.export_plan import Source
 
         path = self._scene_file.path

@@ -58,7 +58,6 @@ class ConversionDialog(QDialog):
         layout.setContentsMargins(20, 16, 20, 16)
         layout.setSpacing(12)
         layout.addWidget(self.text)
-        self._grid = QGridLayout()
         layout.addWidget(self._build_table(), 1)
         layout.addWidget(self.summary)
         layout.addWidget(buttons)
@@ -70,7 +69,7 @@ class ConversionDialog(QDialog):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         # from the outside in: a widget that gets another parent is dressed anew with all in it
         table = QWidget(area.viewport())
-        table.setLayout(self._grid)
+        self._grid = QGridLayout(table)
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)

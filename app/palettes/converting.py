@@ -115,7 +115,7 @@ class Converting(QObject):
 
     def edit(self) -> None:
         """Edit a copy of the scene's palette; saving it makes it the user's own and takes it."""
-        from app.palettes.editor import PaletteEditor
+        from app.palettes.editor import PaletteEditor  # read when wanted: docs/decisions/024
 
         editor = PaletteEditor(self._near.window(), Draft(self._scene.palette), self._library)
         editor.saved.connect(self._take_edited)

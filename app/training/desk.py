@@ -139,7 +139,7 @@ class TrainingDesk(QObject):
     def show(self) -> None:
         """Show the set and its training."""
         if self.dialog is None:
-            from app.training.set_dialog import SetDialog
+            from app.training.set_dialog import SetDialog  # read when wanted: docs/decisions/024
 
             self.dialog = SetDialog(self._window)
             self._connect(self.dialog)

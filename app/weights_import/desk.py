@@ -57,7 +57,7 @@ class WeightsImport(QObject):
 
     def take(self, path: Path) -> None:
         """Ask what the file is, and convert it."""
-        from app.weights_import.dialog import WeightsDialog
+        from app.weights_import.dialog import WeightsDialog  # read when wanted: docs/decisions/024
 
         palettes = self._library.bundled() + self._library.own()
         present = self._scene.palette.name
