@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,6 @@ from core.instant import InstantPainter
 from core.labelmap import Box, read_labels
 from core.model.autoencoder import Autoencoder
 from core.model.instant import InstantNet
-from core.model.spec import AutoencoderSpec, InstantSpec
 from core.onehot import one_hot
 from core.painters import painter_path
 from core.part_decoder import Known, Level, ShuffledConv, UpConv
@@ -21,19 +22,11 @@ from core.pixels import to_pixels
 from core.request import Layout
 from core.sample import DEFAULT_WEIGHTS
 from tests.conftest import randomised
+from tests.test_instant import SPEC
 from tests.test_readme import ROOT
 
-DEEP = InstantSpec(
-    label_channels=3,
-    autoencoder=AutoencoderSpec(
-        quarter_width=8, eighth_width=8, half_width=8, full_width=4, blocks=3, layout_labels=3
-    ),
-    widths=(8, 8, 12),
-    blocks=(1, 2, 2),
-    hidden=8,
-    style=6,
-    noise=2,
-    image_size=64,
+DEEP = replace(
+    SPEC, widths=(8, 8, 12), blocks=(1, 2, 2), autoencoder=replace(SPEC.autoencoder, blocks=3)
 )
 BUNDLED = painter_path(DEFAULT_WEIGHTS)
 
